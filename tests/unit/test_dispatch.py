@@ -19,10 +19,10 @@ from sending_fakes import (
     write_requests,
 )
 
-from scripts import dispatch
-from scripts.dispatch import held_slots, is_batch_over, live_shards, read_request_keys, unsent_requests
+from scripts.dispatch import live_shards, read_request_keys, unsent_requests
+from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.errors import LimitError, ProviderError, StateError, UnknownOutcomeError
-from scripts.ledger import Ledger
+from scripts.ledger import Ledger, write_keys
 from scripts.providers import BatchState, BatchStatus, Limits
 from scripts.state_utils import StopRequested
 
@@ -237,7 +237,7 @@ def test_a_provider_is_told_all_that_the_ledgers_know_of_a_lost_call(settings, t
     lose_answer(settings, make_requests(1), trial="smaller")
     other_run = tmp_path / "experiments" / "run_other" / "ledger" / "t"
     with Ledger(other_run) as ledger:
-        dispatch.write_keys(other_run / "keys.tmp", ["k"])
+        write_keys(other_run / "keys.tmp", ["k"])
         shard = ledger.plan(attempt=1, keys=other_run / "keys.tmp", n_requests=1)
         ledger.record("submitted", shard, batch_id="of another run")
     provider = lose_answer(settings, make_requests(2))
@@ -324,7 +324,7 @@ def test_a_slot_whose_process_is_gone_is_freed_when_the_provider_says_the_batch_
 @pytest.mark.parametrize("model", ["removed", None])
 def test_a_batch_that_nobody_can_ask_for_holds_its_slot_until_it_must_be_over(settings, model):
     with ledger_of(settings) as ledger:
-        dispatch.write_keys(ledger.folder / "keys.tmp", ["k"])
+        write_keys(ledger.folder / "keys.tmp", ["k"])
         shard = ledger.plan(attempt=1, keys=ledger.folder / "keys.tmp", n_requests=1)
         ledger.record("intent", shard, key="a", model=model)
         assert not is_batch_over(settings, ledger.shards[shard], max_wait_hours=26)
