@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from scripts.dispatch.lost_calls import find_lost_batch
+from scripts.dispatch.lost_calls import Decisions, find_lost_batch
 from scripts.dispatch.payloads import Payload, write_payloads
 from scripts.dispatch.slots import SLOTS_FILE, Slot, held_slots, is_batch_over, run_lock
 from scripts.errors import BusyError, ProviderError, StateError, UnknownOutcomeError
@@ -49,6 +49,8 @@ class Sender:
     """Returns what a shard may cost, in USD; raises if it would pass the run's budget."""
     is_over: Callable[[ShardEntry], bool]
     """Asks the provider whether another trial's batch has ended (its own process may be gone)."""
+    decisions: Decisions
+    """What the user says of lost calls."""
 
     def send(self, requests: Iterable[Request], *, attempt: int) -> int:
         """
@@ -80,7 +82,7 @@ class Sender:
         Raises
         ------
         UnknownOutcomeError
-            If the provider cannot tell; with the lines by which a user can decide.
+            If the provider cannot tell, and neither ``adopt`` nor ``resubmit`` does.
         """
         for entry in list(self.ledger.shards.values()):
             if entry.state == "intent" and entry.key is not None:
@@ -89,11 +91,12 @@ class Sender:
                     entry,
                     entry.key,
                     self.provider,
+                    decisions=self.decisions,
                     rest=self.rest,
                     poll_seconds=self.poll_seconds,
                 )
                 if batch_id is None:
-                    self.ledger.record("refused", entry.shard, error="not at the provider after a crash")
+                    self.ledger.record("refused", entry.shard, error="no batch of it is at the provider")
                 else:
                     account = self.provider.account
                     self.ledger.record("submitted", entry.shard, batch_id=batch_id, account=account)
@@ -183,4 +186,5 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
         poll_seconds=options["poll_seconds"],
         reserve=make_reserve(settings, trial),
         is_over=functools.partial(is_batch_over, settings, max_wait_hours=options["max_wait_hours"]),
+        decisions=Decisions.from_config(settings.config, trial.name),
     )
