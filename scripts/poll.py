@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,7 @@ def take_in(attempts: Attempts, sender: Sender, requests: Path, price: Price | N
         if entry.shard not in attempts.shards:
             cost = attempts.add_shard(ledger, entry, sender.provider, price)
             if entry.state == "downloaded":
+                cost = Decimal(0) if entry.reused_from else cost
                 ledger.record("reconciled", entry.shard, cost_usd=None if cost is None else float(cost))
 
 

@@ -18,7 +18,7 @@ from scripts.files import file_sha256, write_json
 from scripts.jobs import say
 from scripts.ledger import Ledger, ShardEntry, write_keys
 from scripts.pricing import make_reserve
-from scripts.providers import Provider, make_provider, provider_settings
+from scripts.providers import Provider, make_provider, provider_settings, service_digest
 from scripts.records import Request, Trial, Usage, digest
 from scripts.settings import Settings
 from scripts.state_utils import StopToken, make_stop_token
@@ -43,6 +43,8 @@ class Sender:
     run_id: str
     model: str
     """The configuration's name of the model."""
+    service: str
+    """Digest of who is asked."""
     max_active_batches: int
     poll_seconds: float
     reserve: Callable[[Usage], float | None]
@@ -165,7 +167,8 @@ class Sender:
                 return False
             reserved = self.reserve(usage)
             write_json(self._root / SLOTS_FILE, [*holders, (self.ledger.folder.name, shard)])
-            self.ledger.record("intent", shard, key=key, model=self.model, reserved_usd=reserved)
+            about = {"key": key, "model": self.model, "service": self.service}
+            self.ledger.record("intent", shard, **about, reserved_usd=reserved)
         return True
 
     @property
@@ -182,6 +185,7 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
         stop=make_stop_token(settings, for_job=True),
         run_id=settings.run_id,
         model=trial.model,
+        service=service_digest(settings, trial.model),
         max_active_batches=settings.config["max_active_batches"],
         poll_seconds=options["poll_seconds"],
         reserve=make_reserve(settings, trial),
