@@ -53,6 +53,12 @@ class ShardEntry:
     status: str | None = None
     """The provider's final status, in the project's words."""
     error: str | None = None
+    is_final: bool = False
+    """Whether the batch failed for a reason that would come again."""
+    n_beside: int | None = None
+    """Of a batch that was turned away: how many others of its service the run had at the provider."""
+    input_tokens: int | None = None
+    """Estimate of what its requests hold."""
     reserved_usd: float | None = None
     """What the shard may cost, reserved before it was sent."""
     cost_usd: float | None = None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "OPENAI_API_KEY"
 
-LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000)
+LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000, max_creates_per_hour=2_000)
 """From https://developers.openai.com/api/docs/guides/batch, read in November 2026."""
 
 MAX_METADATA = 512
@@ -53,6 +53,9 @@ STATUSES = {
 }
 PUT_OFF_CODES = frozenset({"token_limit_exceeded"})
 """A batch that fails so was accepted, then turned away as too many tokens are queued; nothing was run."""
+
+MAY_PASS = frozenset({None, "server_error", "internal_error", "rate_limit_exceeded"}) | PUT_OFF_CODES
+"""Reasons for which a batch fails that lie with the provider; all others lie in the file and come again."""
 
 NOTHING_LEFT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Answers with status 429 after which waiting does not help."""
@@ -86,10 +89,7 @@ class OpenAIBatch(Provider):
             base_url=options["base_url"],
             endpoint=options["endpoint"],
             timeout_seconds=options["timeout_seconds"],
-            limits=Limits(
-                min(LIMITS.max_requests, options.get("max_requests", LIMITS.max_requests)),
-                min(LIMITS.max_bytes, options.get("max_bytes", LIMITS.max_bytes)),
-            ),
+            limits=LIMITS.lowered(options),
         )
 
     @classmethod
@@ -192,6 +192,7 @@ class OpenAIBatch(Provider):
             n_done=None if counts is None else (counts.completed or 0) + (counts.failed or 0),
             error=self._clean("; ".join(f"{e.code}: {e.message}" for e in errors[:MAX_ERRORS])) or None,
             is_put_off=status is BatchStatus.FAILED and any(e.code in PUT_OFF_CODES for e in errors),
+            is_final=status is BatchStatus.FAILED and any(e.code not in MAY_PASS for e in errors),
         )
 
     def fetch(self, batch_id: str, into: Path) -> None:

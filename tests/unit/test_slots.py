@@ -16,9 +16,11 @@ from sending_fakes import (
     write_requests,
 )
 
-from scripts.dispatch import unsent_requests
+from scripts.dispatch import slots, unsent_requests
 from scripts.dispatch.slots import held_slots, is_batch_over
+from scripts.errors import LimitError
 from scripts.ledger import write_keys
+from scripts.pricing import estimate_usage
 from scripts.providers import BatchState, BatchStatus, Limits
 from scripts.state_utils import StopRequested
 
@@ -100,11 +102,11 @@ def test_a_batch_that_nobody_can_ask_for_holds_its_slot_until_it_must_be_over(se
 def test_slots_are_counted_from_the_ledgers_when_their_file_is_lost(settings, damage):
     send(settings, FakeProvider(), make_requests(1))
     path = settings.run_root / "ledger" / "slots.json"
-    assert json.loads(path.read_text()) == [["t", "s0001"]]
+    assert json.loads(path.read_text())["in_flight"] == [["t", "s0001"]]
     if damage == "gone":
         path.unlink()
     else:
-        path.write_text({"empty": "", "half": '[["t', "odd": "[1]"}[damage])
+        path.write_text({"empty": "", "half": '{"in_fl', "odd": "[1]"}[damage])
     assert [slot for slot, _ in held_slots(path.parent)] == [("t", "s0001")]
 
 
@@ -130,3 +132,54 @@ def test_a_stop_while_waiting_for_a_slot_ends_within_two_seconds_and_loses_nothi
     stop.path.unlink()
     send(settings, provider, make_requests(2))
     assert len(provider.sent) == 2
+
+
+def tokens_of(requests):
+    return sum(estimate_usage(request.body).input_tokens for request in requests)
+
+
+def test_shards_of_one_service_together_keep_below_the_tokens_that_may_be_queued(settings):
+    requests = make_requests(4)
+    limits = Limits(1000, 10**6, max_enqueued_tokens=tokens_of(requests[:2]))
+    first, second, other = (FakeProvider(limits=limits) for _ in range(3))
+    assert [shard.n_requests for shard in send(settings, first, requests[:2], trial="one")] == [2]
+    with pytest.raises(StopRequested, match="enough"):
+        stopped_send(settings, second, requests[2:], trial="two")
+    assert second.batches == {}
+    assert len(send(settings, other, requests[2:], trial="three", service="another")) == 1
+    over = {"is_over": lambda _: True, "poll_seconds": 0.01}
+    assert len(send(settings, second, requests[2:], trial="two", **over)) == 1
+
+
+def test_a_shard_holds_no_more_tokens_than_may_be_queued(settings):
+    requests = make_requests(3)
+    provider = FakeProvider(limits=Limits(1000, 10**6, max_enqueued_tokens=tokens_of(requests[:2])))
+    over = {"is_over": lambda _: True, "poll_seconds": 0.01}
+    assert [shard.n_requests for shard in send(settings, provider, requests, **over)] == [2, 1]
+    provider.limits = Limits(1000, 10**6, max_enqueued_tokens=3)
+    with pytest.raises(LimitError, match="tokens, but a batch takes 3"):
+        send(settings, provider, make_requests(1, text="Another"), trial="small")
+
+
+def stopped_send(settings, provider, requests, **changes):
+    """Send, and ask for a stop half a second later."""
+    stop = make_fake_sender(settings, ledger_of(settings), provider).stop
+    timer = threading.Timer(0.5, stop.set, args=("enough",))
+    timer.start()
+    try:
+        return send(settings, provider, requests, is_over=lambda _: False, poll_seconds=0.1, **changes)
+    finally:
+        timer.join()
+        stop.path.unlink(missing_ok=True)
+
+
+def test_no_more_batches_are_made_within_an_hour_than_allowed(settings, monkeypatch, capsys):
+    provider = FakeProvider(limits=Limits(1, 10**6, max_creates_per_hour=2))
+    changes = {"max_active_batches": 9}
+    with pytest.raises(StopRequested, match="enough"):
+        stopped_send(settings, provider, make_requests(3), **changes)
+    assert len(provider.batches) == 2
+    assert "2 batches were made within the hour" in capsys.readouterr().err
+    monkeypatch.setattr(slots, "hours_since", lambda _: 1.5)
+    send(settings, provider, make_requests(3), **changes)
+    assert len(provider.batches) == 3
