@@ -57,12 +57,13 @@ def check_request(request: Request, line: bytes, usage: Usage, limits: Limits) -
     """
     sizes = (
         (len(line), limits.max_bytes, "bytes"),
+        (len(line), limits.max_line_bytes, "bytes"),
         (usage.input_tokens or 0, limits.max_enqueued_tokens, "tokens"),
     )
     for size, limit, unit in sizes:
         if limit is not None and size > limit:
             raise LimitError(
-                f"one request has {size:,} {unit}, but a batch takes {limit:,}",
+                f"one request has {size:,} {unit}, but may have {limit:,}",
                 where=f"item {request.item_id!r} of {request.dataset}",
                 fix="Shorten the item's context or the prompt.",
             )

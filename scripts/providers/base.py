@@ -48,6 +48,8 @@ class Limits:
 
     max_requests: int
     max_bytes: int
+    max_line_bytes: int | None = None
+    """Bytes of one request, where that is less than a whole batch."""
     max_creates_per_hour: int | None = None
     """Batches that may be started within an hour, over all models."""
     max_enqueued_tokens: int | None = None

@@ -157,7 +157,7 @@ def test_a_shard_holds_no_more_tokens_than_may_be_queued(settings):
     over = {"is_over": lambda _: True, "poll_seconds": 0.01}
     assert [shard.n_requests for shard in send(settings, provider, requests, **over)] == [2, 1]
     provider.limits = Limits(1000, 10**6, max_enqueued_tokens=3)
-    with pytest.raises(LimitError, match="tokens, but a batch takes 3"):
+    with pytest.raises(LimitError, match="tokens, but may have 3"):
         send(settings, provider, make_requests(1, text="Another"), trial="small")
 
 
