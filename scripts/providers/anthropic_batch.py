@@ -85,10 +85,7 @@ class AnthropicBatch(Provider):
             model=options.get("model", model),
             base_url=service["base_url"],
             timeout_seconds=service["timeout_seconds"],
-            limits=Limits(
-                min(LIMITS.max_requests, service.get("max_requests", LIMITS.max_requests)),
-                min(LIMITS.max_bytes, service.get("max_bytes", LIMITS.max_bytes)),
-            ),
+            limits=LIMITS.lowered(service),
             cache_system=options.get("cache_system"),
         )
 

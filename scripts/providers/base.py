@@ -49,6 +49,14 @@ class Limits:
     max_requests: int
     max_bytes: int
 
+    def lowered(self, options: Mapping[str, Any]) -> Limits:
+        """Lower them to a configuration's ``max_requests`` and ``max_bytes``."""
+        return dataclasses.replace(
+            self,
+            max_requests=min(self.max_requests, options.get("max_requests", self.max_requests)),
+            max_bytes=min(self.max_bytes, options.get("max_bytes", self.max_bytes)),
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class BatchState:
