@@ -23,13 +23,14 @@ def write_payloads(
         If a single request is over the limit.
     """
     limits = provider.limits
+    longest = min(limits.max_bytes, limits.max_line_bytes or limits.max_bytes)
     payload = Payload(path)
     try:
         for request in requests:
             line = provider.encode(request).encode()
-            if len(line) > limits.max_bytes:
+            if len(line) > longest:
                 raise LimitError(
-                    f"one request has {len(line):,} bytes, but a batch takes {limits.max_bytes:,}",
+                    f"one request has {len(line):,} bytes, but {provider.name} takes {longest:,}",
                     where=f"item {request.item_id!r} of {request.dataset}",
                     fix="Shorten the item's context or the prompt.",
                 )

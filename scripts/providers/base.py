@@ -48,6 +48,8 @@ class Limits:
 
     max_requests: int
     max_bytes: int
+    max_line_bytes: int | None = None
+    """Bytes of one request; None: as many as a batch may hold."""
 
     def lowered(self, options: Mapping[str, Any]) -> Limits:
         """Lower them to a configuration's ``max_requests`` and ``max_bytes``."""
