@@ -54,6 +54,13 @@ def test_a_request_over_the_limit_is_named_and_nothing_is_left_open(settings):
     assert not list((settings.run_root / "ledger" / "t").glob("*.tmp"))
 
 
+def test_a_request_over_the_limit_of_a_line_is_refused_though_a_batch_could_hold_it(settings):
+    limits = Limits(5, 10**6, max_line_bytes=1024)
+    with pytest.raises(LimitError, match="but may have 1,024"):
+        send(settings, FakeProvider(limits=limits), make_requests(1, text="x" * 2000))
+    assert limits.lowered({"max_bytes": 5000}) == Limits(5, 5000, max_line_bytes=1024)
+
+
 def test_requests_of_one_key_are_sent_once(settings):
     provider = FakeProvider()
     send(settings, provider, make_requests(2) * 3)
