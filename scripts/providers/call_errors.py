@@ -15,6 +15,9 @@ MAX_TEXT = 500
 NOTHING_LEFT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Answers with status 429 after which waiting does not help."""
 
+UNSURE = frozenset({408, 409, 499})
+"""Refusals that gateways send also for a call that has been passed on."""
+
 NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
 """Errors of a connection that come before the first byte is sent."""
 
@@ -55,14 +58,14 @@ class CallErrors:
                 where=self.where,
                 fix=f"Was {self.variable} exchanged for another project's? Results are kept {self.kept}.",
             )
-        return self.refusal(error) if _is_no(status) and status != 409 else self.busy(error)
+        return self.refusal(error) if _is_no(status) else self.busy(error)
 
     def of_list(self, key: str, error: Exception) -> UnknownOutcomeError:
         """Make the error of a list that was to tell whether a batch is there."""
         return UnknownOutcomeError(
             f"the list of batches cannot be read ({self._describe(error)}), so a paid batch may exist",
             where=self.where,
-            fix=f"Run again later: it looks for key {key[:12]}... before anything is sent.",
+            fix=f"Run again later: it looks for the batch (key {key[:12]}...) before anything is sent.",
         )
 
     def refusal(self, error: Exception) -> ProviderError:
@@ -90,7 +93,7 @@ class CallErrors:
         return UnknownOutcomeError(
             f"the answer to the create call was lost ({self._describe(error)}); a paid batch may exist",
             where=self.where,
-            fix=f"Run again: it looks for key {key[:12]}... before anything is sent.",
+            fix=f"Run again: it looks for the batch (key {key[:12]}...) before anything is sent.",
         )
 
     def clean(self, text: str) -> str:
@@ -121,7 +124,7 @@ def need_id(value: Any, what: str) -> str:
 
 def _is_no(status: int | None) -> bool:
     """Whether an answer says that a call was not carried out, and would not be the next time."""
-    return status is not None and 400 <= status < 500 and status != 408
+    return status is not None and 400 <= status < 500 and status not in UNSURE
 
 
 def _was_never_sent(error: Exception) -> bool:
@@ -133,7 +136,11 @@ def _words(body: Any) -> str | None:
     if isinstance(body, str):
         with contextlib.suppress(ValueError):
             body = json.loads(body)
-    words = (body.get("message") or body.get("detail")) if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping):
+        return None
+    if isinstance(body.get("error"), Mapping):
+        return _words(body["error"])
+    words = body.get("message") or body.get("detail")
     return None if words is None else str(words)
 
 
