@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -197,6 +198,31 @@ def test_a_wait_that_the_provider_asked_for_ends_when_a_stop_is_requested(settin
     (settings.run_root / "STOP_REQUESTED").unlink()
     assert len(run(settings)) == 4
     assert len(server.billed) == 4
+
+
+TROUBLE = [
+    Fault(),
+    Fault(is_done=True),
+    Fault(status=500),
+    Fault(status=502, is_done=True),
+    Fault(status=429, headers={"Retry-After": "0.02"}),
+    Fault(cut_after=20),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_goes_wrong_every_request_is_billed_once(settings, server, seed):
+    chance = random.Random(seed)
+    server.looks_until_ready = chance.randrange(4)
+    server.states = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED"]
+    for call in ("dataset", "upload", "look_dataset", "create", "look", "endpoint", "download"):
+        server.faults[call] = [dataclasses.replace(fault) for fault in chance.choices(TROUBLE, k=3)]
+    for _ in range(30):
+        with contextlib.suppress(ProviderError):
+            rows = run(settings, n=40)
+            break
+    assert [row["attempt"] for row in rows] == [1] * 40
+    assert sorted(server.billed) == sorted({row["request_key"] for row in rows})
 
 
 # What is refused before anything is sent.
