@@ -30,6 +30,7 @@ __all__ = [
 
 PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
+    "fireworks": "scripts.providers.fireworks_batch:FireworksBatch",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
