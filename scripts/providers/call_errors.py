@@ -34,8 +34,8 @@ class CallErrors:
     where: str
     variable: str
     """The environment variable of the key."""
-    kept: str
-    """How long results are kept."""
+    kept: str | None
+    """How long results are kept; None: the provider does not say."""
     key: str = dataclasses.field(repr=False)
 
     def of_create(self, key: str, error: Exception) -> ProviderError:
@@ -53,10 +53,11 @@ class CallErrors:
         """Sort the error of a call that changes nothing."""
         status = getattr(error, "status_code", None)
         if status == 404:
+            kept = f" Results are kept {self.kept}." if self.kept else ""
             return NoBatchError(
                 f"{what} is not there",
                 where=self.where,
-                fix=f"Was {self.variable} exchanged for another project's? Results are kept {self.kept}.",
+                fix=f"Was {self.variable}, or the account, exchanged for another?{kept}",
             )
         return self.refusal(error) if _is_no(status) else self.busy(error)
 

@@ -16,17 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
-from scripts.errors import BusyError, LimitError, NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.errors import LimitError, NoBatchError, ProviderError, UnknownOutcomeError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
+from scripts.providers.call_errors import CallErrors, need_id
 from scripts.providers.chat import chat_body
+from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.fireworks_checks import PARAMETERS, check_model, check_sampling, check_service
-from scripts.providers.fireworks_errors import (
-    describe,
-    retry_after_s,
-    says_already_there,
-    was_surely_refused,
-)
 from scripts.providers.fireworks_rows import decode_row, last_part, read_problem, read_state, snake_keys
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.records import Item, Reply, Request, Trial
@@ -52,8 +48,8 @@ FIND_RETRIES = 5
 READY_PATIENCE_S, READY_REST_S = 4.0, 0.5
 """How long to stand by until a dataset is ready; longer waits are the caller's, who hears of a stop."""
 
-CHUNK_BYTES = 1 << 20
-MAX_TEXT = 500
+ALREADY_EXISTS = frozenset({6, "6", "ALREADY_EXISTS"})
+"""gRPC's code, if the status is not 409."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +77,7 @@ class FireworksBatch(Provider):
             base_url=options["base_url"],
             account_id=options.get("account", ""),
             timeout_seconds=options["timeout_seconds"],
-            limits=Limits(
-                min(LIMITS.max_requests, options.get("max_requests", LIMITS.max_requests)),
-                min(LIMITS.max_bytes, options.get("max_bytes", LIMITS.max_bytes)),
-            ),
+            limits=LIMITS.lowered(options),
         )
 
     @classmethod
@@ -114,7 +107,7 @@ class FireworksBatch(Provider):
     @property
     def account(self) -> str | None:
         """Fingerprint of the key."""
-        return key_fingerprint(self._key)
+        return key_fingerprint(self._errors.key)
 
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """Ask for the job by the id that it was created with: see `Provider.find_existing`."""
@@ -144,19 +137,16 @@ class FireworksBatch(Provider):
                 input_dataset_id=f"accounts/{self.account_id}/datasets/{name}",
                 display_name=labels[:MAX_DISPLAY_NAME],
             )
-            batch_id = last_part(_read_object(answer).get("name"))
+            return need_id(last_part(_read_object(answer).get("name")), "job")
         except (fireworks.FireworksError, ValueError) as error:
             if isinstance(error, fireworks.APIStatusError) and says_already_there(error):
                 return self._adopt(key, error)
-            raise (self._refusal(error) if was_surely_refused(error) else self._unknown(key, error)) from None
-        if batch_id is None:
-            raise self._unknown(key, ValueError("the answer names no job"))
-        return batch_id
+            raise self._errors.of_create(key, error) from None
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a job once: see `Provider.status`."""
         state = read_state(self._job(batch_id))
-        return dataclasses.replace(state, error=self._clean(state.error) if state.error else None)
+        return dataclasses.replace(state, error=self._errors.clean(state.error) if state.error else None)
 
     def fetch(self, batch_id: str, into: Path) -> None:
         """
@@ -170,8 +160,8 @@ class FireworksBatch(Provider):
         state = read_state(job)
         was_run = state.status is BatchStatus.DONE or bool(state.n_done)
         if not urls and was_run and state.status is not BatchStatus.FAILED:
-            raise self._busy(ValueError(f"the results of job {batch_id} are not there (yet)"))
-        with into.open("wb") as handle:
+            raise self._errors.busy(ValueError(f"the results of job {batch_id} are not there (yet)"))
+        with into.open("w+b") as handle:
             for url in urls:
                 self._download(url, handle)
 
@@ -193,19 +183,14 @@ class FireworksBatch(Provider):
         """Append a file; its last line must be whole, and gets its line feed.  The address is never shown."""
         import httpx
 
-        tail = b""
-        with self._asking("a file of the results"):
-            # not by the client: it would send the key along, to another server
-            with httpx.stream("GET", url, timeout=self.timeout_seconds) as answer:
-                if answer.status_code != 200:
-                    raise ValueError(f"a file of the results came with status {answer.status_code}")
-                for chunk in answer.iter_bytes(CHUNK_BYTES):
-                    handle.write(chunk)
-                    _, feed, rest = chunk.rpartition(b"\n")
-                    tail = rest if feed else tail + rest
-            if tail.strip():
-                _check_is_whole(tail)
-                handle.write(b"\n")
+        # not by the client: it would send the key along, to another server
+        with (
+            self._asking("a file of the results"),
+            httpx.stream("GET", url, timeout=self.timeout_seconds) as answer,
+        ):
+            if answer.status_code != 200:
+                raise ValueError(f"a file of the results came with status {answer.status_code}")
+            append_rows(answer.iter_bytes(CHUNK_BYTES), handle)
 
     def _prepare(self, payload: Path, name: str) -> None:
         """Bring the payload into a dataset that is ready; goes on where an earlier call left off."""
@@ -224,7 +209,7 @@ class FireworksBatch(Provider):
         end = time.monotonic() + READY_PATIENCE_S
         while state != "READY":
             if time.monotonic() > end:
-                raise self._busy(ValueError(f"dataset {name} is not ready yet"))
+                raise self._errors.busy(ValueError(f"dataset {name} is not ready yet"))
             time.sleep(READY_REST_S)
             state = self._dataset_state(name)
 
@@ -258,7 +243,7 @@ class FireworksBatch(Provider):
         state, problem = dataset.get("state"), read_problem(dataset)
         if problem and state != "READY":
             raise ProviderError(
-                f"dataset {name} was refused: {self._clean(problem)}",
+                f"dataset {name} was refused: {self._errors.clean(problem)}",
                 where=self._where,
                 fix="Nothing was started. Delete the dataset in the provider's console, then run again.",
             )
@@ -278,7 +263,7 @@ class FireworksBatch(Provider):
         try:
             self._job(_id(key), retries=FIND_RETRIES)
         except ProviderError:
-            raise self._unknown(key, refusal) from None
+            raise self._errors.unknown(key, refusal) from None
         return _id(key)
 
     @contextlib.contextmanager
@@ -289,15 +274,8 @@ class FireworksBatch(Provider):
 
         try:
             yield
-        except fireworks.NotFoundError:
-            raise NoBatchError(
-                f"{what} is not there",
-                where=self._where,
-                fix=f"Is providers.fireworks.account ({self.account_id}) right, and {VARIABLE} a key of it?",
-            ) from None
         except (fireworks.FireworksError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            is_no = was_surely_refused(error) and not isinstance(error, fireworks.ConflictError)
-            raise (self._refusal(error) if is_no else self._busy(error)) from None
+            raise self._errors.of_read(what, error) from None
 
     @functools.cached_property
     def _uploaded(self) -> set[str]:
@@ -305,8 +283,8 @@ class FireworksBatch(Provider):
         return set()
 
     @functools.cached_property
-    def _key(self) -> str:
-        return need_key(VARIABLE, self.name)
+    def _errors(self) -> CallErrors:
+        return CallErrors(self._where, VARIABLE, None, need_key(VARIABLE, self.name))
 
     @functools.cached_property
     def _client(self) -> fireworks.Fireworks:
@@ -314,7 +292,7 @@ class FireworksBatch(Provider):
         import fireworks
 
         return fireworks.Fireworks(
-            api_key=self._key,
+            api_key=self._errors.key,
             account_id=self.account_id,
             base_url=self.base_url,
             timeout=self.timeout_seconds,
@@ -323,39 +301,14 @@ class FireworksBatch(Provider):
 
     @property
     def _where(self) -> str:
-        return f"fireworks, {self.base_url}"
+        return f"fireworks, {self.base_url}, account {self.account_id}"
 
-    def _refusal(self, error: Exception) -> ProviderError:
-        """Make the error of a call that was not carried out; whether to wait or to mend something."""
-        status = getattr(error, "status_code", None)
-        if status in {None, 429}:
-            return self._busy(error)
-        fix = "Nothing was started. Mend what the provider names, then run again."
-        if status in {401, 403}:
-            fix = f"Check {VARIABLE} and what its account may do; nothing was started."
-        return ProviderError(f"refused: {self._describe(error)}", where=self._where, fix=fix)
 
-    def _busy(self, error: Exception) -> BusyError:
-        return BusyError(
-            f"cannot be reached or asks to wait: {self._describe(error)}",
-            where=self._where,
-            fix="Nothing is lost: run again later.",
-            retry_after_s=retry_after_s(error),
-        )
-
-    def _unknown(self, key: str, error: Exception) -> UnknownOutcomeError:
-        return UnknownOutcomeError(
-            f"the answer to the create call was lost ({self._describe(error)}); a paid batch may exist",
-            where=self._where,
-            fix=f"Run again: it asks for job {_id(key)} before anything is sent.",
-        )
-
-    def _describe(self, error: Exception) -> str:
-        return self._clean(describe(error))
-
-    def _clean(self, text: str) -> str:
-        """Shorten a provider's words, and take the key out: some servers quote it."""
-        return text.replace(self._key, "***")[:MAX_TEXT]
+def says_already_there(error: fireworks.APIStatusError) -> bool:
+    """Whether a call was refused as something of that id is there."""
+    code = error.body.get("code") if isinstance(error.body, Mapping) else None
+    is_code = isinstance(code, int | str) and code in ALREADY_EXISTS
+    return error.status_code == 409 or (error.status_code < 500 and is_code)
 
 
 def _id(key: str) -> str:
@@ -369,10 +322,3 @@ def _read_object(answer: fireworks.APIResponse[Any], *, depth: int = 2) -> Mappi
     if not isinstance(value, Mapping):
         raise ValueError("the answer is no JSON object")
     return value
-
-
-def _check_is_whole(line: bytes) -> None:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        raise ValueError("a file of the results did not come whole") from None

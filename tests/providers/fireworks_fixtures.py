@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fireworks_server import ACCOUNT, FireworksServer
 
-from scripts import dispatch
+from scripts.dispatch import sender
 from scripts.providers import fireworks_batch
 from scripts.providers.fireworks_batch import FireworksBatch
 
@@ -19,7 +19,7 @@ def server_fixture(monkeypatch, tmp_path):
     monkeypatch.setattr(FireworksBatch, "lag_seconds", 0.3)
     monkeypatch.setattr(fireworks_batch, "READY_PATIENCE_S", 0.1)
     monkeypatch.setattr(fireworks_batch, "READY_REST_S", 0.02)
-    monkeypatch.setattr(dispatch, "FIRST_REST_S", 0.05)
+    monkeypatch.setattr(sender, "FIRST_REST_S", 0.05)
     monkeypatch.setattr("fireworks._base_client.INITIAL_RETRY_DELAY", 0.01)
     for name in ("FIREWORKS_BASE_URL", "FIREWORKS_ACCOUNT_ID", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -277,7 +277,7 @@ def test_a_busy_look_says_how_long_to_wait(provider, server, tmp_path):
 
 
 def test_a_job_that_is_not_there_names_the_account(provider):
-    with pytest.raises(NoBatchError, match=r"batch nobody is not there(.|\n)*my-account"):
+    with pytest.raises(NoBatchError, match=r"account my-account: batch nobody is not there"):
         provider.status("nobody")
 
 
