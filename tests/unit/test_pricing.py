@@ -3,12 +3,22 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_settings, write_requests
 
 from scripts.dispatch import unsent_requests
 from scripts.errors import ProviderError
 from scripts.ledger import Ledger
-from scripts.pricing import REHEARSAL, Price, estimate_usage, find_price, spent_usd
+from scripts.pricing import (
+    RATES,
+    REHEARSAL,
+    Price,
+    configured_price,
+    estimate_usage,
+    find_price,
+    spent_usd,
+)
 from scripts.records import Usage
 
 PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
@@ -36,6 +46,41 @@ def config(name="m", *, provider="openai", model=None, **prices):
 def test_tokens_are_priced_once_and_exactly(usage, cost):
     expected = None if cost is None else Decimal(cost)
     assert PRICE.cost(usage) == expected
+
+
+def test_what_is_written_to_a_cache_is_priced_by_how_long_it_is_kept():
+    rates = {"input": 10, "output": 100, "cached_input": 1, "cache_write": 12.5, "cache_write_1h": 20}
+    usage = Usage(1000, 1, 100, 600, 200)
+    both, brief, neither = (
+        configured_price({key: rates[key] for key in list(rates)[:n]}).cost(usage) for n in (5, 4, 3)
+    )
+    assert both == (300 * 10 + 100 * 1 + 400 * Decimal("12.5") + 200 * 20 + 100) / Decimal(2_000_000)
+    assert brief == (300 * 10 + 100 * 1 + 600 * Decimal("12.5") + 100) / Decimal(2_000_000)
+    assert neither == (900 * 10 + 100 * 1 + 100) / Decimal(2_000_000)
+
+
+def test_more_written_than_there_was_is_never_a_negative_price():
+    price = configured_price({"input": 10, "output": 0, "cache_write": 20, "batch_multiplier": 1})
+    assert price.cost(Usage(100, 0, 60, 10_000, 20_000)) == Decimal(100 * 10 + 40 * 10) / 1_000_000
+
+
+def test_a_price_says_whether_its_batch_rate_was_given_or_assumed():
+    plain = {"input": 1, "output": 2}
+    assumed, given = configured_price(plain), configured_price({**plain, "batch_multiplier": 0.5})
+    assert assumed.batch_multiplier == given.batch_multiplier == Decimal("0.5")
+    assert [price.to_json()["batch_rate"] for price in (assumed, given)] == ["defaulted", "found"]
+
+
+RATE = st.decimals(0, 100, places=4)
+
+
+@given(st.fixed_dictionaries({"input": RATE, "output": RATE}, optional=dict.fromkeys(RATES[2:], RATE)))
+def test_rates_that_were_written_down_give_the_same_dollars_again(rates):
+    price = configured_price({**rates, "batch_multiplier": 0.5})
+    again = configured_price(price.to_json())
+    usage = Usage(1_234_567, 89_012, 34_567, 8_901, 2_345)
+    assert again == price
+    assert again.cost(usage) == price.cost(usage)
 
 
 def test_the_configuration_wins_over_rehearsal_rates_and_the_table():
