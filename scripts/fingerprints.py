@@ -29,7 +29,7 @@ CODE = {
     ),
     "score": ("score", "scorers"),
     "stats": ("stats", "analysis"),
-    "costs": ("costs", "pricing"),
+    "costs": ("costs", "pricing", "rates"),
     "report": ("report", "reporting", "analysis/multiplicity", "analysis/verdicts"),
 }
 """Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scripts.checks import check_settings
 from scripts.errors import ConfigError
-from scripts.pricing import BatchRate, listed_price
+from scripts.rates import BatchRate, listed_price
 from scripts.records import Usage
 from scripts.settings import load_settings
 

@@ -1,24 +1,29 @@
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_settings, write_requests
 
+from scripts import pricing
 from scripts.dispatch import unsent_requests
-from scripts.errors import ProviderError
+from scripts.errors import DataError, ProviderError
 from scripts.ledger import Ledger
 from scripts.pricing import (
-    RATES,
     REHEARSAL,
     Price,
-    configured_price,
     estimate_usage,
     find_price,
+    present_price,
+    read_prices,
+    record_prices,
     spent_usd,
 )
+from scripts.rates import RATES, configured_price
 from scripts.records import Usage
 
 PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
@@ -26,7 +31,7 @@ PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
 
 def config(name="m", *, provider="openai", model=None, **prices):
     options = {"provider": provider} | ({"model": model} if model else {})
-    return {"models": {name: options}, "prices": prices}
+    return {"models": {name: options}, "prices": prices, "experiments_dir": "none", "run_id": "none"}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,62 @@ def test_the_table_gives_batch_rates_where_it_has_them():
     }
     assert price.source.startswith("genai-prices")
     assert ("batch rates" in price.source) == (price.input == Decimal("0.075"))
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """A run that has recorded its prices, of which the table has changed one since."""
+    run = config(model="gpt-4o-mini") | {"experiments_dir": str(tmp_path)}
+    run["models"] |= {"s": {"provider": "simulated"}, "x": {"provider": "openai", "model": "no-such-model-9"}}
+    before = find_price(run, "m")
+    record_prices(run)
+    after = dataclasses.replace(before, input=Decimal(7), version="9.9.9")
+    monkeypatch.setattr(pricing, "listed_price", lambda *_: after)
+    return run, before, after
+
+
+def test_a_run_keeps_the_rates_that_it_has_recorded(started):
+    run, before, after = started
+    assert read_prices(run) == {"openai/gpt-4o-mini": before}
+    assert (find_price(run, "m"), present_price(run, "m")) == (before, after)
+    path = Path(run["experiments_dir"]) / "run_none" / "prices.json"
+    written = path.read_bytes()
+    run["models"]["s"]["accuracy"] = 0.5
+    del run["models"]["x"]
+    record_prices(run)
+    assert path.read_bytes() == written
+
+
+def test_what_was_recorded_yields_to_the_configuration_and_never_stands_for_another_model(started):
+    run, _, after = started
+    run["prices"]["gpt-4o-mini"] = {"input": 3, "output": 4}
+    assert find_price(run, "m").input == 3
+    run["prices"].clear()
+    assert find_price(run, "s") is REHEARSAL
+    run["models"]["m"] = {"provider": "openai", "model": "gpt-4o"}
+    assert find_price(run, "m") is after
+    run["models"]["m"] = {"provider": "replay", "model": "gpt-4o-mini"}
+    assert find_price(run, "m") is after
+
+
+def test_a_model_that_is_new_is_recorded_beside_the_others(started):
+    run, before, after = started
+    run["models"]["new"] = {"provider": "openai", "model": "gpt-4o"}
+    record_prices(run)
+    assert read_prices(run) == {
+        "openai/gpt-4o-mini": before,
+        "openai/gpt-4o": after,
+        "openai/no-such-model-9": after,
+    }
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"prices": {"openai/gpt-4o": {"input": 1}}}', '{"prices": 1}'])
+def test_recorded_prices_that_are_broken_are_an_error(started, text):
+    run, *_ = started
+    path = Path(run["experiments_dir"]) / "run_none" / "prices.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"prices\.json: is not what a run's start has written"):
+        find_price(run, "m")
 
 
 @pytest.mark.parametrize("provider", ["openai", "replay", "nobody"])
