@@ -62,8 +62,8 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
         "n_with_usage": rows.num_rows - rows["input_tokens"].null_count,
         "n_without_usage": n_silent,
         "n_attempts": n_attempts,
-        "repeated": {"n_attempts": n_repeated, **_bill(attempts.filter(attempts["is_repeated"]), price)},
-        "failed": {"n_requests": n_failed, **_bill(attempts.filter(attempts["is_lost"]), price)},
+        "repeated": {"n_attempts": n_repeated, **_part(attempts.filter(attempts["is_repeated"]), price)},
+        "failed": {"n_requests": n_failed, **_part(attempts.filter(attempts["is_lost"]), price)},
     }
 
 
@@ -120,6 +120,11 @@ def _bill(attempts: Any, price: Price | None) -> dict[str, Any]:
     """Tokens of attempts and their dollars; null where nothing is known of attempts that were made."""
     dollars = None if price is None else price_attempts(attempts, price)
     return {**_sums(attempts), "cost_usd": None if dollars is None else float(dollars)}
+
+
+def _part(attempts: Any, price: Price | None) -> dict[str, Any]:
+    bill = _bill(attempts, price)
+    return {name: bill[name] for name in ("input_tokens", "output_tokens", "cost_usd")}
 
 
 def _sums(attempts: Any) -> dict[str, int | None]:
