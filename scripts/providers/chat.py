@@ -126,8 +126,9 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         input_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
         output_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         cached_tokens=_count(of_input.get("cached_tokens", usage.get("cached_tokens"))),
-        cache_write_tokens=_count(of_input.get("cache_write_tokens")),
-        reasoning_tokens=_count(of_output.get("reasoning_tokens")),
+        cache_write_tokens=_count(of_input.get("cache_write_tokens", usage.get("cache_write_tokens"))),
+        cache_write_1h_tokens=_count(usage.get("cache_write_1h_tokens")),
+        reasoning_tokens=_count(of_output.get("reasoning_tokens", usage.get("reasoning_tokens"))),
     )
 
 
