@@ -68,9 +68,14 @@ class TrialForecast:
             "n_to_send": self.n_to_send,
             "input_tokens": span(typical.input_tokens, upper.input_tokens),
             "output_tokens": span(typical.output_tokens, upper.output_tokens),
-            "cost_usd": None if price is None else span(_dollars(price, typical), _dollars(price, upper)),
+            "cost_usd": None if price is None else self._cost(price, typical, upper),
             "price": None if price is None else price.to_json(),
         }
+
+    def _cost(self, price: Price, typical: Usage, upper: Usage) -> dict[str, float | None]:
+        """Give the range of dollars; the typical request tells the tier of the typical figure."""
+        usual = price.for_request((typical.input_tokens or 0) // max(self.n_to_send, 1))
+        return span(_dollars(usual, typical), _dollars(price, upper))
 
 
 def span(typical: float | None, upper: float | None) -> dict[str, float | None]:

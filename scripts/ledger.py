@@ -280,3 +280,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from scripts.show_ledger import main
+
+    sys.exit(main())

@@ -34,12 +34,13 @@ class Settled:
     """Why none came back: the batch's final status, with its error where it has one."""
     is_final: bool = False
     """Whether the whole batch failed for a reason that would come again."""
+    is_reused: bool = False
+    """Whether another run has paid for it."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Settled:
         """Read a row of ``replies.jsonl``."""
-        is_final = row.get("is_final", False)
-        return cls(row["request_key"], row["batch_id"], row["attempt"], row["row"], row["absent"], is_final)
+        return cls(**row)
 
     def to_line(self) -> str:
         """Write a line of ``replies.jsonl``."""
@@ -83,7 +84,8 @@ def settle_shard(ledger: Ledger, entry: ShardEntry, provider: Provider) -> Itera
             key, reply = _decode(row, provider, f"{raw}, line {number}")
             if open_keys.discard(key):
                 seen.add(key)
-                yield Settled(key, batch_id, entry.attempt, row), reply
+                is_reused = entry.reused_from is not None
+                yield Settled(key, batch_id, entry.attempt, row, is_reused=is_reused), reply
             elif key in seen:
                 n_again += 1
             else:

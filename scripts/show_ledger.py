@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 EXAMPLES = """examples:
-  python -m scripts.show_ledger --run_id demo
-  python -m scripts.show_ledger --run_id demo --json | jq .totals
+  python -m scripts.ledger --run_id demo
+  python -m scripts.ledger --run_id demo --json | jq .totals
 """
 COLOURS = {"intent": "cyan", "submitted": "cyan", "reconciled": "green", "refused": "red"}
 
@@ -170,7 +170,7 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show a run's ledger."""
-    parser = command_parser("show_ledger", __doc__, EXAMPLES)
+    parser = command_parser("ledger", __doc__, EXAMPLES)
     add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)

@@ -24,7 +24,7 @@ from scripts.files import read_jsonl
 from scripts.providers import BatchStatus, Limits, make_provider
 from scripts.providers.anthropic_batch import LIMITS, AnthropicBatch, _stream_body
 from scripts.providers.keys import find_key
-from scripts.records import Item, Outcome, Request, Trial
+from scripts.records import Item, Outcome, Request, Trial, Usage
 
 ITEM = Item("q", "Question?", ("yes",))
 TRIAL = Trial("t", "m", "p", {"temperature": 0.0, "top_p": None, "top_k": 5, "max_tokens": 64})
@@ -291,11 +291,16 @@ def test_every_row_has_an_outcome_and_nothing_that_cannot_be_stored(case):
 
 def test_texts_are_joined_and_tokens_of_the_cache_count_as_input():
     result = message("Yes", input_tokens=5, cache_read_input_tokens=20, cache_creation_input_tokens=300)
+    by_age = {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100}
+    result["message"]["usage"] |= {
+        "cache_creation": by_age,
+        "output_tokens_details": {"thinking_tokens": 1},
+    }
     thinking = {"type": "thinking", "thinking": "Hm."}
     result["message"]["content"] = [thinking, *result["message"]["content"], {"type": "text", "text": "."}]
     _, reply = AnthropicBatch(model="claude").decode({"custom_id": "k", "result": result})
     assert (reply.text, reply.finish_reason) == ("Yes.", "end_turn")
-    assert (reply.usage.input_tokens, reply.usage.cached_tokens, reply.usage.output_tokens) == (325, 20, 2)
+    assert reply.usage == Usage(325, 2, 20, 300, 100, 1)
 
 
 @pytest.mark.parametrize("count", [None, -1, "7", True, 10**30, [1]])

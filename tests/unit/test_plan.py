@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ from scripts.analysis.power import needed_items, smallest_detectable_difference
 from scripts.build import build_trial
 from scripts.dispatch import read_request_keys, read_requests, unsent_requests
 from scripts.files import dump_line
-from scripts.forecast import forecast_trials
+from scripts.forecast import TrialForecast, forecast_trials
 from scripts.ledger import Ledger, write_keys
 from scripts.plan import main
 from scripts.prepare import prepare_dataset
-from scripts.pricing import estimate_usage, find_price
+from scripts.pricing import Price, estimate_usage, find_price
 from scripts.providers import service_digest
 from scripts.settings import Settings
 from scripts.trials import Trial
@@ -167,6 +169,16 @@ def test_a_model_without_a_price_costs_null_and_never_zero(
     assert "$0" not in text
     experiment.config["budget_usd"] = 5
     assert plan_of(experiment, capsys)["budget"]["verdict"] == "unpriced"
+
+
+def test_the_typical_cost_is_of_the_tier_of_a_typical_request() -> None:
+    long = Price(Decimal(2), Decimal(4), Decimal(2), Decimal(1), "test")
+    price = dataclasses.replace(long, input=Decimal(1), output=Decimal(2), tiers=((1000, long),))
+    trial = Trial("t", "m", "p", {})
+    few = TrialForecast(trial, 10, n_sent=0, n_repeated=0, input_tokens=4000, output_limit=10)
+    many = dataclasses.replace(few, input_tokens=40_000)
+    assert few.describe(price, 5)["cost_usd"] == {"typical": 3100e-6, "upper": 8400e-6}
+    assert many.describe(price, 5)["cost_usd"] == {"typical": 60_200e-6, "upper": 80_400e-6}
 
 
 @pytest.mark.parametrize(

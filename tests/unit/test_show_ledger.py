@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scripts.ledger import STATES, Ledger
+from scripts.settings import PROJECT_ROOT
 from scripts.show_ledger import describe_ledger, main
 
 
@@ -116,6 +119,27 @@ def test_nothing_is_written_even_where_a_line_is_torn(experiments: Path) -> None
     before = tree(experiments)
     main(["--run_id", "x", "--experiments_dir", str(experiments)])
     assert tree(experiments) == before
+
+
+def test_the_ledger_is_a_command(experiments: Path) -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "scripts.ledger",
+            "--run_id",
+            "x",
+            "--experiments_dir",
+            str(experiments),
+            "--json",
+        ],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout) == describe_ledger(experiments / "run_x")
 
 
 def test_a_run_that_has_sent_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

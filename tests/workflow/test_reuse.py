@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.files import read_json
 from tests.workflow.harness import Experiment, simulated_config
 
 pytestmark = pytest.mark.workflow
@@ -23,5 +24,8 @@ def test_a_larger_run_takes_the_answers_of_a_smaller_one(tmp_path: Path) -> None
     assert len(billed) == len(set(billed)) == 12 * n_trials
     for trial in experiment.summary()["trials"]:
         assert trial["outcomes"]["answered"] == 12
+        costs = read_json(experiment.root / "trials" / trial["trial"] / "costs" / "costs.json")
+        assert costs["reused"]["n_requests"] == 5
+        assert 0 < costs["reused"]["cost_usd"] < costs["cost_usd"]
     again = experiment.run("--config", "run_id=t", "reuse=store")
     assert "Nothing to be done" in again.stderr + again.stdout
