@@ -26,6 +26,7 @@ CODE = {
         "providers/chat",
         "providers/responses",
         "providers/anthropic_rows",
+        "providers/mistral_rows",
     ),
     "score": ("score", "scorers"),
     "stats": ("stats", "analysis"),

@@ -32,6 +32,7 @@ HEAVY = {
     "scipy",
     "statsmodels",
     "jinja2",
+    "mistralai",
     "jsonschema",
     "snakemake",
     "genai_prices",

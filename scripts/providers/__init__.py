@@ -31,9 +31,11 @@ __all__ = [
 PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
     "fireworks": "scripts.providers.fireworks_batch:FireworksBatch",
+    "mistral": "scripts.providers.mistral_batch:MistralBatch",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
+    "together": "scripts.providers.together_batch:TogetherBatch",
 }
 """Name of each provider and where its adapter is."""
 

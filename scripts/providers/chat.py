@@ -17,7 +17,9 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 RETRYABLE_STATUS = frozenset({0, 408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Status codes after which the same request may succeed."""
 
-RETRYABLE_CODES = frozenset({"server_error", "rate_limit_exceeded"})
+RETRYABLE_CODES = frozenset({"server_error", "rate_limit_exceeded", *map(str, RETRYABLE_STATUS - {0})})
+"""Codes of errors likewise; some providers write the status there."""
+
 MAX_CODE, MAX_MESSAGE = 200, 1000
 
 

@@ -150,7 +150,7 @@ class OpenAIBatch(Provider):
                 fix="Lower max_bytes or max_requests of the provider.",
             )
         with self._told(self._errors.of_upload):
-            file_id = self._upload(payload, f"trialmake-{key[:16]}.jsonl")
+            file_id = self._upload(payload, key)
         with self._told(functools.partial(self._errors.of_create, key)):
             return self._start(file_id, key, metadata)
 
@@ -188,11 +188,12 @@ class OpenAIBatch(Provider):
         with self._reading(f"batch {batch_id}"):
             return self._reader.batches.retrieve(batch_id)
 
-    def _upload(self, payload: Path, name: str) -> str:
-        """Upload the file under a name; its id."""
+    def _upload(self, payload: Path, key: str) -> str:
+        """Upload the file; its id."""
         client = self._client.with_options(max_retries=UPLOAD_RETRIES)
         with payload.open("rb") as handle:  # a handle is streamed, a path would be read whole
-            uploaded = client.files.create(file=(name, handle, "application/jsonl"), purpose="batch")
+            file = (f"trialmake-{key[:16]}.jsonl", handle, "application/jsonl")
+            uploaded = client.files.create(file=file, purpose="batch")
         return need_id(getattr(uploaded, "id", None), "file")
 
     def _start(self, file_id: str, key: str, metadata: Mapping[str, str]) -> str:
