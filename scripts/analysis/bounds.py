@@ -8,9 +8,9 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
 from scripts.analysis.intervals import FloatArray, Labels, mean_interval
 from scripts.analysis.paired import PairedEffect, paired_effect
+from scripts.analysis.replicates import as_rows, item_means
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.verdicts import Verdict, verdict
 
@@ -110,7 +110,7 @@ def mean_bounds(
     >>> found.lowest, found.highest, found.n_incomplete
     (0.5, 0.75, 1)
     """
-    rows = _as_rows(values)
+    rows = as_rows(values)
     n_incomplete = int(np.count_nonzero(np.isnan(rows).any(axis=1)))
     summarise = functools.partial(
         mean_interval, clusters=clusters, confidence_level=confidence_level, bounds=bounds
@@ -183,7 +183,7 @@ def difference_bounds(
     >>> found.lowest, found.observed, found.highest, found.sign_survives
     (0.75, 1.0, 1.0, True)
     """
-    arms = _as_rows(trial), _as_rows(baseline)
+    arms = as_rows(trial), as_rows(baseline)
     if len(arms[0]) != len(arms[1]):
         raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
 
@@ -200,7 +200,7 @@ def difference_bounds(
 
     cases = (
         compare("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1])),
-        compare("observed", _averaged(arms[0]), _averaged(arms[1])),
+        compare("observed", item_means(arms[0]), item_means(arms[1])),
         compare("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0])),
     )
     incomplete = np.isnan(arms[0]).any(axis=1) | np.isnan(arms[1]).any(axis=1)
@@ -242,25 +242,7 @@ def _judge(
     )
 
 
-def _as_rows(values: ArrayLike) -> FloatArray:
-    """A row per item, a column per replicate."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim == 1:
-        array = intervals.as_values(array)[:, np.newaxis]
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"values have the shape {array.shape}, but need a row per item")
-    return array
-
-
 def _filled(rows: FloatArray, value: float) -> FloatArray:
     """Means of the items with every missing value set to `value`."""
     means: FloatArray = np.where(np.isnan(rows), value, rows).mean(axis=1)
-    return means
-
-
-def _averaged(rows: FloatArray) -> FloatArray:
-    """Means of the items over the values that are there; NaN where none is."""
-    counts = np.count_nonzero(~np.isnan(rows), axis=1)
-    means = np.full(len(rows), np.nan)
-    np.divide(np.nansum(rows, axis=1), counts, out=means, where=counts > 0)
     return means
