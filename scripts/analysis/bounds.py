@@ -154,7 +154,7 @@ def difference_bounds(
     confidence_level : float
         Coverage aimed at, within (0, 1).
     resamples : int
-        Sign patterns drawn by the permutation tests.
+        Sign patterns drawn by each of the three permutation tests; a thousand will do.
     seed, names : int, tuple of str
         The run's seed and the path of this block, for `scripts.analysis.resampling.child_rng`.
     margin, higher_is_better : float or None, bool
@@ -198,22 +198,23 @@ def difference_bounds(
             bounds=bounds,
         )
 
-    cases = (
-        compare("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1])),
-        compare("observed", item_means(arms[0]), item_means(arms[1])),
-        compare("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0])),
-    )
+    observed = compare("observed", item_means(arms[0]), item_means(arms[1]))
     incomplete = np.isnan(arms[0]).any(axis=1) | np.isnan(arms[1]).any(axis=1)
+    cases = observed, observed, observed
+    if incomplete.any():
+        worst = compare("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1]))
+        best = compare("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0]))
+        cases = worst, observed, best
     found = DifferenceBounds(
         n_items=len(arms[0]),
         n_incomplete=int(np.count_nonzero(incomplete)),
         lowest=cases[0].difference,
-        observed=cases[1].difference,
+        observed=observed.difference,
         highest=cases[2].difference,
         low=cases[0].low,
         high=cases[2].high,
     )
-    if cases[1].difference is None:
+    if observed.difference is None:
         return dataclasses.replace(found, reason="no pairs")
     judge = functools.partial(
         _judge, confidence_level=confidence_level, margin=margin, higher_is_better=higher_is_better
