@@ -7,7 +7,7 @@ import numpy as np
 from scripts.analysis.cost_effectiveness import cost_per_correct
 from scripts.analysis.gee import gee_effect
 from scripts.analysis.meta import combine_effects
-from scripts.analysis.selective import selective_accuracy
+from scripts.analysis.selective import selective_accuracy, selective_accuracy_difference
 
 ROUNDS = 400
 TOLERANCE = 3.5 * math.sqrt(0.95 * 0.05 / ROUNDS)
@@ -63,4 +63,18 @@ def test_the_selective_accuracy_of_replicates() -> None:
         found = selective_accuracy(correct, abstained, confidence_level=0.95)
         # The means of easy * (0.4 + 0.6 easy) and of 0.4 + 0.6 easy for easy uniform on [0, 1].
         hits += holds(found.accuracy.low, (0.2 + 0.2) / 0.7, found.accuracy.high)
+    assert abs(hits / ROUNDS - 0.95) < TOLERANCE
+
+
+def test_the_difference_of_two_selective_accuracies() -> None:
+    rng = np.random.default_rng(20250101)
+    hits = 0
+    for _ in range(ROUNDS):
+        easy = rng.uniform(0, 1, (150, 1))
+        abstained = rng.random((150, 2)) < 0.6 * (1 - easy)
+        correct, baseline = rng.random((150, 2)) < easy, rng.random((150, 2)) < easy
+        found = selective_accuracy_difference(
+            correct, abstained, baseline, np.zeros((150, 2)), confidence_level=0.95
+        )
+        hits += holds(found.low, 0.4 / 0.7 - 0.5, found.high)
     assert abs(hits / ROUNDS - 0.95) < TOLERANCE

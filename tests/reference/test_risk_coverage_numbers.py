@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.analysis.selective import risk_coverage
+from scripts.analysis.risk_coverage import risk_coverage
 
 
 def test_the_best_area_approaches_the_published_formula() -> None:
