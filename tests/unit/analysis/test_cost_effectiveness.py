@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -103,6 +103,7 @@ def test_negative_costs_and_unlike_lengths_are_refused() -> None:
         incremental_cost([0.1], [1], [0.1, 0.1], [1, 0], confidence_level=0.95)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(costs, scores), max_size=30))
 def test_a_price_lies_within_its_interval(rows: list[tuple[float, float]]) -> None:
     array = np.array(rows, dtype=float).reshape(-1, 2)
@@ -179,6 +180,7 @@ def test_trials_that_tie_in_both_are_both_on_the_front() -> None:
         pareto_front([1], [1, 2])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20))
 def test_some_trial_is_always_on_the_front_and_beats_all_that_are_not(rows: list[tuple[int, int]]) -> None:
     money, correct = zip(*rows, strict=True)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.analysis.grouping import group_items
@@ -46,6 +46,7 @@ def test_what_is_neither_a_word_nor_a_number_is_refused(value: object) -> None:
         group_items(["a", value])
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.floats(-1e6, 1e6) | st.integers(-5, 5), max_size=60))
 def test_every_number_is_in_one_group_and_no_group_is_empty(field: list[float | None]) -> None:
     labels, groups = group_items(field)

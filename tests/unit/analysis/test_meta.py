@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.analysis.meta import METHOD, MetaEffect, combine_datasets, combine_effects
@@ -99,6 +99,7 @@ def test_equal_effects_show_no_heterogeneity() -> None:
     assert found.q_p_value == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(studies)
 def test_the_combined_effect_lies_among_the_effects_and_never_claims_more_than_one_mean_error(
     rows: list[tuple[float, float]],
@@ -122,6 +123,7 @@ def test_the_combined_effect_lies_among_the_effects_and_never_claims_more_than_o
     json.dumps(dataclasses.asdict(found), allow_nan=False)
 
 
+@settings(deadline=None)
 @given(studies, st.floats(1e-3, 1e3))
 def test_the_unit_of_the_metric_does_not_matter(rows: list[tuple[float, float]], unit: float) -> None:
     found, scaled = combine(rows), combine([(effect * unit, error * unit) for effect, error in rows])

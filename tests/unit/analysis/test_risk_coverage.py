@@ -40,6 +40,7 @@ def test_ties_count_as_the_expectation_over_all_orders(rows: list[tuple[float, f
     assert found.aurc == pytest.approx(expected_aurc([1 - s for s in correct], confidence), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(score, confidences), max_size=40), st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter_and_everything_is_a_share(
     rows: list[tuple[float, float]], random: Any

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.analysis.intervals import t_interval
@@ -92,6 +92,7 @@ def test_the_parts_add_up_to_the_squared_standard_error_of_the_reported_mean() -
     assert np.sqrt(found.variance_of_mean) * 0.6787 == pytest.approx(reach, rel=1e-3)  # t of 59 degrees, 75 %
 
 
+@settings(deadline=None)
 @given(arms)
 def test_twice_the_items_are_never_worse_than_twice_the_replicates(
     rows: list[tuple[list[float], list[float]]],
@@ -136,6 +137,7 @@ def test_a_negative_correlation_does_not_make_clusters_better_than_independent_i
     assert found.design_effect == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, NAN]), st.integers(0, 5)), max_size=40))
 def test_the_effective_items_are_at_most_the_items(rows: list[tuple[float, int]]) -> None:
     found = design_effect([value for value, _ in rows], [label for _, label in rows])
