@@ -113,6 +113,10 @@ class Sender:
             time.sleep(min(left, MAX_SLEEP_S))
             self.stop.check()
 
+    def close(self) -> None:
+        """End what the provider does in this process: see `Provider.close`."""
+        self.provider.close()
+
     def _send_shard(self, shard: str, payload: Payload) -> None:
         name = self.ledger.folder.name
         key = digest([self.run_id, name, shard, file_sha256(payload.path)])
@@ -158,10 +162,11 @@ class Sender:
         with run_lock(self._root):
             self.stop.check()
             holders = [slot for slot, _ in held_slots(self._root) if slot not in over]
-            if len(holders) >= self.max_active_batches:
+            own = [(self.ledger.folder.name, shard)] if self.provider.takes_slots else []
+            if own and len(holders) >= self.max_active_batches:
                 return False
             reserved = self.reserve(usage)
-            write_json(self._root / SLOTS_FILE, [*holders, (self.ledger.folder.name, shard)])
+            write_json(self._root / SLOTS_FILE, [*holders, *own])
             self.ledger.record("intent", shard, key=key, model=self.model, reserved_usd=reserved)
         return True
 
