@@ -27,6 +27,7 @@ __all__ = [
 
 PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
+    "local": "scripts.providers.local:LocalChat",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
