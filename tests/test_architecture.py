@@ -37,6 +37,8 @@ HEAVY = {
     "genai_prices",
     "openai",
     "httpx2",
+    "fireworks",
+    "httpx",
 }
 TOUCHES_THE_WORLD = {
     "os",

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from scripts.dispatch.slots import hours_since
-from scripts.errors import UnknownOutcomeError
-from scripts.files import dump_line
+from scripts.errors import ConfigError, NoBatchError, UnknownOutcomeError
 from scripts.jobs import say
 from scripts.ledger import Ledger, ShardEntry, read_shards
 from scripts.providers import LostCall, Provider
+
+
+@dataclasses.dataclass(frozen=True)
+class Decisions:
+    """What a user has decided about lost calls of one trial, after a look at the provider."""
+
+    adopt: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The batch of each shard that is there."""
+    resubmit: frozenset[str] = frozenset()
+    """Shards of which no batch is there."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], trial: str) -> Decisions:
+        """Read what ``adopt`` and ``resubmit`` say about a trial."""
+        adopt = {name.rpartition("/"): batch_id for name, batch_id in config["adopt"].items()}
+        named = [name.rpartition("/") for name in config["resubmit"]]
+        return cls(
+            {shard: batch_id for (owner, _, shard), batch_id in adopt.items() if owner == trial},
+            frozenset(shard for owner, _, shard in named if owner == trial),
+        )
 
 
 def find_lost_batch(
@@ -20,6 +41,7 @@ def find_lost_batch(
     key: str,
     provider: Provider,
     *,
+    decisions: Decisions,
     rest: Callable[[float], None],
     poll_seconds: float,
 ) -> str | None:
@@ -29,7 +51,7 @@ def find_lost_batch(
     Raises
     ------
     UnknownOutcomeError
-        If the provider cannot tell; with the lines by which a user can decide.
+        If the provider cannot tell and the user has not decided; the message says how to.
     """
     try:
         while (batch_id := _find_existing(ledger, entry, key, provider)) is None:
@@ -39,7 +61,7 @@ def find_lost_batch(
             say(f"a batch may not be listed yet: asks again for {left:.0f} seconds")
             rest(min(left, poll_seconds))
     except UnknownOutcomeError as error:
-        raise _ask_user(error, ledger, entry) from None
+        return _decide(error, ledger, entry, provider, decisions)
     return batch_id
 
 
@@ -70,13 +92,44 @@ def lost_call(ledger: Ledger, entry: ShardEntry) -> LostCall:
     )
 
 
+def _decide(
+    error: UnknownOutcomeError, ledger: Ledger, entry: ShardEntry, provider: Provider, decisions: Decisions
+) -> str | None:
+    """Take the user's word where the provider cannot tell."""
+    if entry.shard in decisions.resubmit:
+        return None
+    batch_id = decisions.adopt.get(entry.shard)
+    if batch_id is None:
+        raise _ask_user(error, ledger, entry)
+    _check_adopted(batch_id, ledger, entry, provider)
+    return batch_id
+
+
+def _check_adopted(batch_id: str, ledger: Ledger, entry: ShardEntry, provider: Provider) -> None:
+    where = f"adopt: {ledger.folder.name}/{entry.shard}"
+    if batch_id in lost_call(ledger, entry).known:
+        raise ConfigError(
+            f"the batch {batch_id} belongs to another shard already",
+            where=where,
+            fix="Look for the batch that no ledger names (`python -m scripts.ledger` lists those of a run).",
+        )
+    try:
+        provider.status(batch_id)
+    except NoBatchError as error:
+        raise ConfigError(
+            f"the batch {batch_id} is not at the provider",
+            where=where,
+            fix=f"Correct its id, or name the shard under resubmit. ({error.what})",
+        ) from None
+
+
 def _ask_user(error: UnknownOutcomeError, ledger: Ledger, entry: ShardEntry) -> UnknownOutcomeError:
-    fate = {"shard": entry.shard, "at": entry.at}
-    found = dump_line({"event": "submitted", **fate, "batch_id": "ITS-ID"}).rstrip()
-    absent = dump_line({"event": "refused", **fate, "error": "decided by hand"}).rstrip()
+    name, sent = f"{ledger.folder.name}/{entry.shard}", f"{entry.n_requests} requests"
     return UnknownOutcomeError(
         error.what,
         where=f"{ledger.path}, shard {entry.shard}",
-        fix=f"{error.fix}\n  To decide by hand, append one line to that file.  The batch is there: {found}\n"
-        f"  No batch is there, so that sending again pays once: {absent}",
+        fix=f"{error.fix}\n  To decide by hand, look at the provider for a batch of {sent} that was "
+        f"made at {entry.at} or a few minutes later, and add one line to the configuration:\n"
+        f"  it is there:   adopt: {{{name}: ITS-ID}}\n"
+        f"  it is not, so that sending again pays once:   resubmit: [{name}]",
     )

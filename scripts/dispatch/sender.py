@@ -8,17 +8,16 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from scripts.dispatch.lost_calls import find_lost_batch
+from scripts.dispatch.lost_calls import Decisions, find_lost_batch
 from scripts.dispatch.payloads import Payload, write_payloads
-from scripts.dispatch.slots import SLOTS_FILE, Slot, held_slots, is_batch_over, run_lock
+from scripts.dispatch.slots import Queue, Slot, held_slots, is_batch_over, run_lock
 from scripts.errors import BusyError, ProviderError, StateError, UnknownOutcomeError
-from scripts.files import file_sha256, write_json
+from scripts.files import file_sha256
 from scripts.jobs import say
 from scripts.ledger import Ledger, ShardEntry, write_keys
 from scripts.pricing import make_reserve
-from scripts.providers import Provider, make_provider, provider_settings
+from scripts.providers import Provider, make_provider, provider_settings, service_digest
 from scripts.records import Request, Trial, Usage, digest
 from scripts.settings import Settings
 from scripts.state_utils import StopToken, make_stop_token
@@ -43,16 +42,20 @@ class Sender:
     run_id: str
     model: str
     """The configuration's name of the model."""
+    service: str
+    """Digest of who is asked."""
     max_active_batches: int
     poll_seconds: float
     reserve: Callable[[Usage], float | None]
     """Returns what a shard may cost, in USD; raises if it would pass the run's budget."""
     is_over: Callable[[ShardEntry], bool]
     """Asks the provider whether another trial's batch has ended (its own process may be gone)."""
+    decisions: Decisions
+    """What the user says of lost calls."""
 
-    def send(self, requests: Iterable[Request], *, attempt: int) -> int:
+    def send(self, requests: Iterable[Request], *, attempt: int, at_most: int | None = None) -> int:
         """
-        Send the requests, shard by shard, each once a slot is free, and count the shards.
+        Send the requests, shard by shard (of `at_most` so many), each once a slot is free; count the shards.
 
         Raises
         ------
@@ -62,7 +65,7 @@ class Sender:
             The provider refused a shard, or it cannot be known whether it took it.
         """
         n_shards, path = 0, self.ledger.folder / "payload.tmp"
-        with contextlib.closing(write_payloads(requests, self.provider, path)) as payloads:
+        with contextlib.closing(write_payloads(requests, self.provider, path, at_most=at_most)) as payloads:
             for payload in payloads:
                 keys = self.ledger.folder / "keys.tmp"
                 write_keys(keys, payload.keys)
@@ -80,7 +83,7 @@ class Sender:
         Raises
         ------
         UnknownOutcomeError
-            If the provider cannot tell; with the lines by which a user can decide.
+            If the provider cannot tell, and neither ``adopt`` nor ``resubmit`` does.
         """
         for entry in list(self.ledger.shards.values()):
             if entry.state == "intent" and entry.key is not None:
@@ -89,18 +92,19 @@ class Sender:
                     entry,
                     entry.key,
                     self.provider,
+                    decisions=self.decisions,
                     rest=self.rest,
                     poll_seconds=self.poll_seconds,
                 )
                 if batch_id is None:
-                    self.ledger.record("refused", entry.shard, error="not at the provider after a crash")
+                    self.ledger.record("refused", entry.shard, error="no batch of it is at the provider")
                 else:
                     account = self.provider.account
                     self.ledger.record("submitted", entry.shard, batch_id=batch_id, account=account)
 
-    def rest(self, seconds: float) -> None:
+    def rest(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """
-        Sleep, with an eye on the stop sentinel.
+        Sleep, with an eye on the stop sentinel, and no longer than `until` is false.
 
         Raises
         ------
@@ -109,7 +113,7 @@ class Sender:
         """
         end = time.monotonic() + seconds
         self.stop.check()
-        while (left := end - time.monotonic()) > 0:
+        while (left := end - time.monotonic()) > 0 and not until():
             time.sleep(min(left, MAX_SLEEP_S))
             self.stop.check()
 
@@ -146,33 +150,42 @@ class Sender:
 
     def _wait_for_slot(self, shard: str, usage: Usage, key: str) -> None:
         over: set[Slot] = set()
-        next_look, is_waiting = time.monotonic() + self.poll_seconds, False
-        while not self._claim_slot(shard, usage, key, over):
-            if not is_waiting:
-                say(f"waits for a slot: max_active_batches is {self.max_active_batches}")
-                is_waiting = True
+        next_look, reason = time.monotonic() + self.poll_seconds, None
+        while (refusal := self._claim_slot(shard, usage, key, over)) is not None:
+            if reason is None:
+                say(f"waits for a slot: {refusal}")
+            reason = refusal
             self.stop.check()
             time.sleep(min(self.poll_seconds, MAX_SLEEP_S))
             if time.monotonic() >= next_look:
-                over |= {slot for slot, entry in held_slots(self._root) if self.is_over(entry)}
+                over |= {slot for slot, entry in held_slots(self.queue.root) if self.is_over(entry)}
                 next_look = time.monotonic() + self.poll_seconds
 
-    def _claim_slot(self, shard: str, usage: Usage, key: str, over: set[Slot]) -> bool:
-        """Write the intent if a slot is free; under the run's lock, so that no two trials take one slot."""
-        with run_lock(self._root):
+    def _claim_slot(self, shard: str, usage: Usage, key: str, over: set[Slot]) -> str | None:
+        """Write the intent, or say what it must wait for; under the lock, so that no two take one slot."""
+        with run_lock(self.queue.root):
             self.stop.check()
-            holders = [slot for slot, _ in held_slots(self._root) if slot not in over]
-            own = [(self.ledger.folder.name, shard)] if self.provider.takes_slots else []
-            if own and len(holders) >= self.max_active_batches:
-                return False
-            reserved = self.reserve(usage)
-            write_json(self._root / SLOTS_FILE, [*holders, *own])
-            self.ledger.record("intent", shard, key=key, model=self.model, reserved_usd=reserved)
-        return True
+            takes_slots = self.provider.takes_slots
+            refusal = self.queue.refusal(usage, over) if takes_slots else None
+            if refusal is None:
+                reserved = self.reserve(usage)
+                if takes_slots:
+                    self.queue.take((self.ledger.folder.name, shard), over)
+                about = {"key": key, "model": self.model, "service": self.queue.service}
+                sizes = {"input_tokens": usage.input_tokens, "reserved_usd": reserved}
+                self.ledger.record("intent", shard, **about, **sizes)
+        return refusal
 
     @property
-    def _root(self) -> Path:
-        return self.ledger.folder.parent
+    def queue(self) -> Queue:
+        """The run's queue, as it holds for this provider."""
+        return Queue(
+            self.ledger.folder.parent,
+            self.provider.name,
+            self.service,
+            self.max_active_batches,
+            self.provider.limits,
+        )
 
 
 def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
@@ -184,8 +197,10 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
         stop=make_stop_token(settings, for_job=True),
         run_id=settings.run_id,
         model=trial.model,
+        service=service_digest(settings, trial.model),
         max_active_batches=settings.config["max_active_batches"],
         poll_seconds=options["poll_seconds"],
         reserve=make_reserve(settings, trial),
         is_over=functools.partial(is_batch_over, settings, max_wait_hours=options["max_wait_hours"]),
+        decisions=Decisions.from_config(settings.config, trial.name),
     )

@@ -156,8 +156,5 @@ def local_books(settings: Settings, provider: str) -> dict[str, Any]:
     books = given.get("books") or Path(settings.config["experiments_dir"]) / f".{provider}" / settings.run_id
     return {
         "books": Path(books),
-        "limits": Limits(
-            min(LIMITS.max_requests, given.get("max_requests", LIMITS.max_requests)),
-            min(LIMITS.max_bytes, given.get("max_bytes", LIMITS.max_bytes)),
-        ),
+        "limits": LIMITS.lowered(given),
     }

@@ -205,8 +205,7 @@ def test_batches_take_no_slot_so_that_none_waits_for_one_that_nobody_polls(serve
     trial = Trial(settings, n=7).submit()
     assert len(read_json(trial.batches)["batches"]) == 4
     root = settings.run_root / "ledger"
-    assert read_json(root / "slots.json") == []
-    (root / "slots.json").unlink()
+    assert not (root / "slots.json").exists()
     assert len(held_slots(root)) == 4
     with Ledger(root / trial.trial.name) as ledger:
         assert all(is_batch_over(settings, entry, max_wait_hours=1) for entry in ledger.shards.values())

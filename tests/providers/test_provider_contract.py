@@ -18,6 +18,8 @@ import pytest
 from anthropic_server import KEY as ANTHROPIC_KEY
 from anthropic_server import serve as serve_anthropic
 from chat_server import ChatServer
+from fireworks_server import ACCOUNT as FIREWORKS_ACCOUNT
+from fireworks_server import FireworksServer
 from openai_server import OpenAIServer
 
 from scripts.datasets import item_row, prepared_schema
@@ -32,6 +34,7 @@ from scripts.providers import (
     provider_schema,
 )
 from scripts.providers.anthropic_batch import AnthropicBatch
+from scripts.providers.fireworks_batch import FireworksBatch
 from scripts.providers.local import LocalChat
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.providers.replay import Replay
@@ -73,6 +76,15 @@ def make_openai(folder):
 
 
 @contextlib.contextmanager
+def make_fireworks(folder):
+    with FireworksServer().running() as service, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_API_KEY", service.key)
+        patch.setattr("scripts.providers.fireworks_batch.READY_REST_S", 0.01)
+        yield FireworksBatch("accounts/fireworks/models/m", service.url, FIREWORKS_ACCOUNT, timeout_seconds=5)
+    assert service.breaches == []
+
+
+@contextlib.contextmanager
 def make_local(folder):
     with ChatServer().running() as service:
         made = LocalChat(folder / "books", provider_model="llama", base_url=service.url)
@@ -83,6 +95,7 @@ def make_local(folder):
 OPENAI = OpenAIServer()
 ADAPTERS = {
     "anthropic": make_anthropic,
+    "fireworks": make_fireworks,
     "simulated": make_simulated,
     "replay": make_replay,
     "openai": make_openai,

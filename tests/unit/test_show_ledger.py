@@ -60,6 +60,7 @@ def test_totals_count_what_was_sent_and_nothing_else(experiments: Path) -> None:
         "n_requests_sent": 1008,
         "n_in_flight": 2,
         "n_requests_in_flight": 8,
+        "n_requests_reused": 0,
         "n_refused": 1,
         "spent_usd": 0.1,
         "reserved_usd": 0.2,
@@ -79,6 +80,20 @@ def test_the_page_fits_80_columns_and_says_what_happened(
     assert "s0001: [red]no such model[/red]" in text
     assert "1,008 requests sent in 3 of 5 shards, 8 of them in flight." in text
     assert "9.00" not in text  # what was refused is not reserved
+
+
+def test_answers_taken_from_another_run_are_neither_sent_nor_paid_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ledger(tmp_path / "run_x" / "ledger" / "alpha") as ledger:
+        reused = plan(ledger, n_requests=4)
+        ledger.record("downloaded", reused, batch_id="b1", status="done", reused_from="run_a/alpha/s0001")
+        ledger.record("reconciled", reused, cost_usd=0.0)
+    main(["--run_id", "x", "--experiments_dir", str(tmp_path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "run_a/alpha/s0001" in said
+    assert "0 requests sent in 0 of 1 shard" in said
+    assert "4 answers taken over from other runs, paid there." in said
 
 
 def test_json_has_every_shard(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
