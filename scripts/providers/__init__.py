@@ -32,6 +32,7 @@ PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
     "fireworks": "scripts.providers.fireworks_batch:FireworksBatch",
     "mistral": "scripts.providers.mistral_batch:MistralBatch",
+    "local": "scripts.providers.local:LocalChat",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
