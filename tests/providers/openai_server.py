@@ -209,6 +209,7 @@ class OpenAIServer:
 class _Handler(BaseHTTPRequestHandler):
     service: OpenAIServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
