@@ -112,6 +112,11 @@ def configured_price(rates: Mapping[str, Any]) -> Price:
     )
 
 
+def warm_up() -> None:
+    """Read the table of listed prices."""
+    _listed_price("gpt-4o-mini", "openai")
+
+
 @functools.cache
 def _listed_price(name: str, provider: str | None) -> Price | None:
     import importlib.metadata

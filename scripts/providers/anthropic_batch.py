@@ -21,6 +21,7 @@ from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
     from anthropic.types.messages import MessageBatch
 
     from scripts.settings import Settings
@@ -210,7 +211,12 @@ class AnthropicBatch(Provider):
                 where=self.base_url,
                 fix="Nothing was sent. Set it in the environment or in .env, then run again.",
             )
-        return anthropic.Anthropic(api_key=key, base_url=self.base_url, timeout=self.timeout_seconds)
+        return anthropic.Anthropic(
+            api_key=key,
+            base_url=self.base_url,
+            timeout=self.timeout_seconds,
+            http_client=_http_client(),
+        )
 
     def _try_create(self, payload: Path, n_requests: int, *, is_last: bool) -> str | float:
         """Make the call once; the batch's id, or how long to wait as surely nothing was started."""
@@ -249,7 +255,7 @@ class AnthropicBatch(Provider):
         """Download the results once, and count their rows."""
         results = self.client.messages.batches.with_streaming_response.results(batch_id)
         with results as response, into.open("wb") as handle:
-            for chunk in response.iter_bytes(CHUNK_BYTES):
+            for chunk in response.iter_bytes():  # as they come: pieces of one size would be copied once more
                 handle.write(chunk)
         n_rows, line = 0, b""
         with into.open("rb") as handle:
@@ -299,6 +305,22 @@ class AnthropicBatch(Provider):
         return text.replace(self.client.api_key or "\0", "***")
 
 
+@functools.cache
+def _http_client() -> httpx2.Client:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import anthropic
+
+    return anthropic.DefaultHttpxClient()
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider."""
+    import anthropic
+
+    client = anthropic.Anthropic(api_key="-", http_client=_http_client())
+    _ = client.messages.batches  # imported by its first use
+
+
 def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
     """Refuse what the provider would refuse, in the place where the value stands."""
 
@@ -322,20 +344,22 @@ def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
 
 
 def _count_lines(path: Path) -> int:
-    with path.open("rb") as handle:
-        return sum(1 for _ in handle)
+    return sum(block.count(b"\n") for block in _read_blocks(path))
 
 
 def _stream_body(payload: Path) -> Iterator[bytes]:
     """Yield the call's body in pieces: the payload's lines as one JSON array."""
-    chunk = bytearray(HEAD)
-    with payload.open("rb") as handle:
-        for number, line in enumerate(handle):
-            chunk += COMMA * bool(number) + line
-            if len(chunk) >= CHUNK_BYTES:
-                yield bytes(chunk)
-                chunk.clear()
-    yield bytes(chunk + TAIL)
+    yield HEAD
+    held = b""  # behind the last line feed there is no comma
+    for block in _read_blocks(payload):
+        yield (held + block[:-1]).replace(b"\n", b"\n" + COMMA)
+        held = block[-1:]
+    yield held + TAIL
+
+
+def _read_blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        yield from iter(lambda: handle.read(CHUNK_BYTES), b"")
 
 
 def _is_passing(error: Exception) -> bool:

@@ -22,6 +22,7 @@ from scripts.providers.responses import is_response, read_response, responses_bo
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
     from openai.types import Batch
 
@@ -209,7 +210,7 @@ class OpenAIBatch(Provider):
             self._reading(f"file {file_id}"),
             self._reader.files.with_streaming_response.content(file_id) as answer,
         ):
-            for chunk in answer.iter_bytes(CHUNK_BYTES):
+            for chunk in answer.iter_bytes():  # as they come: pieces of one size would be copied once more
                 handle.write(chunk)
         last = _last_line(handle, start)
         try:
@@ -275,7 +276,12 @@ class OpenAIBatch(Provider):
     def _client(self) -> openai.OpenAI:
         import openai
 
-        return openai.OpenAI(api_key=self._key, base_url=self.base_url, timeout=self.timeout_seconds)
+        return openai.OpenAI(
+            api_key=self._key,
+            base_url=self.base_url,
+            timeout=self.timeout_seconds,
+            http_client=_http_client(),
+        )
 
     @property
     def _reader(self) -> openai.OpenAI:
@@ -322,6 +328,22 @@ class OpenAIBatch(Provider):
     def _clean(self, text: str) -> str:
         """Shorten a provider's words, and take the key out: some servers quote it."""
         return text.replace(self._key, "***")[:MAX_TEXT]
+
+
+@functools.cache
+def _http_client() -> httpx2.Client:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import openai
+
+    return openai.DefaultHttpxClient()
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider."""
+    import openai
+
+    client = openai.OpenAI(api_key="-", http_client=_http_client())
+    _ = client.batches, client.files  # imported by their first use
 
 
 def _retry_after(response: Any) -> float | None:
