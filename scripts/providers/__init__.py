@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "LostCall",
     "Provider",
+    "adapter_modules",
     "make_provider",
     "provider_class",
     "provider_schema",
@@ -52,6 +53,12 @@ def make_provider(settings: Settings, model: str) -> Provider:
     """Make the adapter of the configuration's model `model`."""
     name = settings.config["models"][model]["provider"]
     return provider_class(name).from_settings(settings, model)
+
+
+def adapter_modules(settings: Settings) -> list[str]:
+    """List the modules of the adapters that a run uses; their `warm_up` loads the providers' clients."""
+    names = {options["provider"] for options in settings.config["models"].values()}
+    return sorted(PROVIDERS[name].partition(":")[0] for name in names)
 
 
 def warm_up() -> None:
