@@ -22,8 +22,8 @@ from scripts.records import Request, Trial, Usage, digest
 from scripts.settings import Settings
 from scripts.state_utils import StopToken, make_stop_token
 
-MAX_SLEEP_S = 1.0
-"""How long a wait may go without a look at the stop sentinel."""
+MAX_SLEEP_S = 2.0
+"""How long a wait may go without a look at the stop sentinel; hundreds of jobs may wait at once."""
 
 MAX_TRIES = 8
 """How often a busy provider is asked to start one batch."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import random
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from crash_adapters import ADAPTERS, N_ITEMS, Books, Service
 from crash_driver import Driver, Ended, driving
 
@@ -107,16 +107,23 @@ class Bench:
     def decide(self, message: str) -> None:
         """Do what the message of an ambiguity asks the user for."""
         assert not self.service.can_tell, message
-        assert "To decide by hand, append one line to that file" in message, message
-        place = re.search(r"Error: (.*events\.jsonl), shard (s\d+):", message)
-        lines = [json.loads(line) for line in re.findall(r"\{.*?\}", message)]
-        assert place is not None, message
-        assert [line["event"] for line in lines] == ["submitted", "refused"]
-        keys = Path(place[1]).with_name(f"{place[2]}.keys").read_text().split()
-        found = [name for name, asked in self.books.items() if sorted(asked) == sorted(keys)]
-        line = {**lines[0], "batch_id": found[0]} if found else lines[1]
-        with Path(place[1]).open("a") as ledger:
-            ledger.write(json.dumps(line) + "\n")
+        adopt, resubmit = (
+            yaml.safe_load(found)
+            for word in ("adopt", "resubmit")
+            for found in re.findall(rf"({word}: .*)", message)
+        )
+        ((shard, placeholder),) = adopt["adopt"].items()
+        assert (placeholder, resubmit) == ("ITS-ID", {"resubmit": [shard]})
+        trial, _, name = shard.rpartition("/")
+        keys = (self.settings.run_root / "ledger" / trial / f"{name}.keys").read_text().split()
+        found = [batch for batch, asked in self.books.items() if sorted(asked) == sorted(keys)]
+        path = self.settings.run_root / "effective_config.yaml"
+        config = yaml.safe_load(path.read_text())
+        if found:
+            config["adopt"][shard] = found[0]
+        else:
+            config["resubmit"].append(shard)
+        path.write_text(yaml.safe_dump(config))
         self.n_decisions += 1
         assert self.n_decisions < 9, message
 
