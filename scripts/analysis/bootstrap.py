@@ -177,9 +177,10 @@ def _resampled_means(cells: _Cells, resamples: int, rng: np.random.Generator) ->
     for start in range(0, resamples, step):
         n_rows = min(step, resamples - start)
         drawn = rng.multinomial(n_units, cells.counts / n_units, size=n_rows).astype(np.float64)
-        sums, sizes = (drawn @ cells.means).T
+        # Not by matrix product: its last digits hang on the number of threads.
+        sums, sizes = np.einsum("rc,cm->mr", drawn, cells.means)
         if cells.spread.any():
-            within = drawn @ cells.spread
+            within = np.einsum("rc,cm->rm", drawn, cells.spread)
             noise = rng.standard_normal((2, n_rows))
             error = np.sqrt(within[:, 0])
             slope = np.divide(within[:, 1], error, out=np.zeros(n_rows), where=error > 0)

@@ -58,13 +58,13 @@ class WildClusters:
         sums, sizes = totals.sums, totals.sizes
         self._totals, self._mean, self._n_items = totals, totals.mean, float(sizes.sum())
         weights, self._is_exact = _weights(len(sums))
-        squares = weights * weights
-        self._sums, self._sizes = weights @ sums, weights @ sizes
-        self._cross, self._size_squares = weights @ (sums * sizes), weights @ (sizes * sizes)
-        self._quadratic = squares @ (sums * sums), squares @ (sums * sizes), squares @ (sizes * sizes)
-        self._total_squares = float(sizes @ sizes)
-        residuals = sums - self._mean * sizes
-        self._observed_squares = float(residuals @ residuals)
+        linear = np.stack([sums, sizes, sums * sizes, sizes * sizes])
+        quadratic = np.stack([sums * sums, sums * sizes, sizes * sizes])
+        # Not by matrix product: its last digits hang on the number of threads.
+        self._sums, self._sizes, self._cross, self._size_squares = np.einsum("pc,kc->kp", weights, linear)
+        self._quadratic = np.einsum("pc,kc->kp", weights * weights, quadratic)
+        self._total_squares = float(np.sum(sizes * sizes))
+        self._observed_squares = float(np.sum((sums - self._mean * sizes) ** 2))
 
     @property
     def method(self) -> str:

@@ -232,7 +232,8 @@ def standard_error(values: FloatArray, codes: CodeArray) -> float | None:
     if n_clusters < 2:
         return None
     residuals = np.bincount(codes, weights=values - float(values.mean()))
-    error = math.sqrt(float(residuals @ residuals) * n_clusters / (n_clusters - 1)) / n
+    # Not as a product of vectors: its last digit hangs on the number of threads.
+    error = math.sqrt(float(np.sum(residuals**2)) * n_clusters / (n_clusters - 1)) / n
     return error if error > 1e-12 * float(np.abs(values).max()) else None
 
 
