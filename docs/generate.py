@@ -16,7 +16,7 @@ PYTHON = "3.11"
 """The environment's Python; where the lock has a version per Python, this one's counts."""
 
 CONDA_NAMES = {"snakemake": "snakemake-minimal", "pyarrow": "pyarrow"}
-PIP_ONLY = {"genai-prices"}
+PIP_ONLY = {"fireworks-ai", "genai-prices", "mistralai"}
 
 
 def locked_versions() -> dict[str, str]:

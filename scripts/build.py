@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.datasets import read_prepared
+from scripts.dispatch import check_request
 from scripts.files import atomic_open, dump_line
 from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.prompts import Prompt, find_prompt
 from scripts.providers import Provider, make_provider
-from scripts.records import Request, Trial
+from scripts.records import Request, Trial, Usage
 from scripts.settings import Settings
+
+ENVELOPE_BYTES = 1000
+"""More than what a provider's line has around the body."""
+
+MAX_BYTES_PER_CHARACTER = 4
 
 
 def build_requests(
@@ -26,13 +32,25 @@ def build_requests(
 
 
 def build_trial(settings: Settings, trial: Trial, prepared: Sequence[Path], *, out: Path) -> None:
-    """Write ``requests.jsonl`` of a trial, one request in memory at a time."""
+    """
+    Write ``requests.jsonl`` of a trial, one request in memory at a time.
+
+    Raises
+    ------
+    LimitError
+        For a request that no batch can hold.
+    """
     provider = make_provider(settings, trial.model)
     prompt = find_prompt(settings, trial.prompt)
+    limits = provider.limits
+    spacious = min(limits.max_bytes, limits.max_line_bytes or limits.max_bytes) - ENVELOPE_BYTES
     with atomic_open(out) as handle:
         for path in prepared:
             for request in build_requests(trial, prompt, provider, path.stem, path):
-                handle.write(dump_line(request.to_json()))
+                line = dump_line(request.to_json())
+                if len(line) * MAX_BYTES_PER_CHARACTER > spacious:
+                    check_request(request, provider.encode(request).encode(), Usage(), limits)
+                handle.write(line)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

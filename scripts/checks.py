@@ -36,6 +36,7 @@ def check_settings(settings: Settings) -> None:
         _check_model(settings, model)
     prompts = _check_templates(settings)
     _check_trials(settings)
+    _check_decisions(settings)
     samples, item_ids = _read_datasets(settings, prompts)
     _check_prompts(settings, samples)
     for model in dict.fromkeys(trial.model for trial in settings.trials):
@@ -111,6 +112,21 @@ def _check_trials(settings: Settings) -> None:
                 model,
                 fix="Add it under prices, or set allow_unpriced: true (its cost is then null).",
             )
+
+
+def _check_decisions(settings: Settings) -> None:
+    """Refuse a decision about a shard of no trial, and two about one shard."""
+    adopted, resubmitted = settings.config["adopt"], settings.config["resubmit"]
+    named = [("adopt", shard) for shard in adopted] + [("resubmit", shard) for shard in resubmitted]
+    for key, shard in named:
+        trial = shard.rpartition("/")[0]
+        if trial not in settings.trial_by_name:
+            hint = did_you_mean(trial, list(settings.trial_by_name))
+            raise settings.error(f"no trial is called {trial!r}{hint}", key, fix="Copy it from the message.")
+    if both := set(adopted) & set(resubmitted):
+        raise settings.error(
+            f"{shorten(both)} stands under adopt as well", "resubmit", fix="Either its batch is there or not."
+        )
 
 
 def _check_templates(settings: Settings) -> dict[str, Prompt]:

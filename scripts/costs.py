@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from scripts.pricing import Price, find_price
 from scripts.records import FAILED_OUTCOMES, Trial, Usage
 from scripts.settings import Settings
 
-TOKENS = ("input_tokens", "output_tokens", "cached_tokens")
+TOKENS = tuple(vars(Usage()))
+"""Every count of a usage, which is a column of the outcomes too."""
+
+COLUMNS = ("request_key", "outcome", "attempts", "is_reused", "usage_by_attempt", *TOKENS)
 
 
 def cost_trial(settings: Settings, trial: Trial, outcomes: Path, *, out: Path) -> None:
@@ -26,49 +30,140 @@ def cost_trial(settings: Settings, trial: Trial, outcomes: Path, *, out: Path) -
             "trial": trial.name,
             "model": trial.model,
             "provider_model": settings.config["models"][trial.model].get("model", trial.model),
-            **trial_cost(read_totals(outcomes), price),
+            **trial_cost(outcomes, price),
             "price": price.to_json() if price else None,
         },
     )
 
 
-def read_totals(outcomes: Path) -> dict[str, int | None]:
-    """Add up the tokens of a trial's outcomes; a sum is None where no row has a count."""
+def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
+    """
+    Price all that a trial took, and say what is not known of it.
+
+    Every attempt counts, also what another run has paid for (``reused``).  ``repeated`` is what the attempts
+    took that were followed by another one, and ``failed`` what the last attempts took that brought no answer:
+    a provider may bill both.
+    """
     import pyarrow.compute as pc
 
-    table = read_parquet(outcomes, ("request_key", "outcome", *TOKENS))
-    totals: dict[str, int | None] = {name: pc.sum(table[name]).as_py() for name in TOKENS}
-    has_usage = pc.and_(pc.is_valid(table["input_tokens"]), pc.is_valid(table["output_tokens"]))
-    failed = pc.is_in(table["outcome"], value_set=pa_strings(FAILED_OUTCOMES))
-    counted = table["request_key"].filter(has_usage).combine_chunks()
-    silent = pc.and_not(pc.invert(failed), pc.is_in(table["request_key"], value_set=counted))
+    rows = read_parquet(outcomes, COLUMNS)
+    attempts = list_attempts(rows)
+    whole = _bill(attempts, price)
+    cost, n_silent = whole.pop("cost_usd"), _count_silent(rows)
+    by_key = rows.group_by("request_key").aggregate([("attempts", "max")])["attempts_max"]
+    n_attempts = pc.sum(by_key).as_py() or 0
+    n_repeated = n_attempts - (pc.sum(pc.greater(by_key, 0)).as_py() or 0)
+    reused = rows.filter(rows["is_reused"])
+    n_failed = pc.sum(_is_failed(rows)).as_py() or 0
     return {
-        **totals,
-        "n_requests": table.num_rows,
-        "n_with_usage": table.num_rows - table["input_tokens"].null_count,
-        "n_without_usage": pc.sum(silent).as_py() or 0,
+        "cost_usd": cost,
+        "reason": _reason(price, cost, n_silent),
+        "cost_per_request_usd": cost / rows.num_rows if cost is not None and rows.num_rows else None,
+        **whole,
+        "n_requests": rows.num_rows,
+        "n_with_usage": rows.num_rows - rows["input_tokens"].null_count,
+        "n_without_usage": n_silent,
+        "n_attempts": n_attempts,
+        "repeated": {"n_attempts": n_repeated, **_part(attempts.filter(attempts["is_repeated"]), price)},
+        "reused": {"n_requests": reused.num_rows, **_part(list_attempts(reused), price)},
+        "failed": {"n_requests": n_failed, **_part(attempts.filter(attempts["is_lost"]), price)},
     }
 
 
-def pa_strings(values: Iterable[str]) -> Any:
-    """Make an Arrow array of texts."""
+def list_attempts(rows: Any) -> Any:
+    """
+    Make a table of the attempts from a table of the outcomes.
+
+    Its columns are `TOKENS`, ``is_repeated`` (followed by another attempt) and ``is_lost`` (the last attempt,
+    without an answer).  Requests that were never sent, or whose tokens stand in another row, are among them
+    without tokens.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_several = pc.is_valid(rows["usage_by_attempt"])
+    once, several = rows.filter(pc.invert(is_several)), rows.filter(is_several)
+    lists = several["usage_by_attempt"].combine_chunks()
+    parents = pc.list_parent_indices(lists).to_numpy()
+    is_repeated = np.diff(parents, append=-1) == 0
+    failed_once, failed = (_is_failed(table).to_numpy() for table in (once, several))
+    parts = [
+        (once, np.zeros(once.num_rows, bool), failed_once),
+        (pa.Table.from_struct_array(pc.list_flatten(lists)), is_repeated, failed[parents] & ~is_repeated),
+    ]
+    return pa.concat_tables(
+        tokens.select(TOKENS)
+        .append_column("is_repeated", pa.array(repeated))
+        .append_column("is_lost", pa.array(lost))
+        for tokens, repeated, lost in parts
+    )
+
+
+def price_attempts(attempts: Any, price: Price) -> Decimal | None:
+    """Price attempts exactly, each by the tier that it is in; None if no attempt has its counts."""
+    import pyarrow.compute as pc
+
+    counted = attempts.filter(
+        pc.and_(pc.is_valid(attempts["input_tokens"]), pc.is_valid(attempts["output_tokens"]))
+    )
+    total = Decimal(0) if counted.num_rows else None
+    starts = [-1, *(start for start, _ in price.tiers)]
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        part = counted.filter(pc.greater(counted["input_tokens"], start))
+        if end is not None:
+            part = part.filter(pc.less_equal(part["input_tokens"], end))
+        cost = price.for_request(start + 1).cost(Usage(**_sums(part))) if part.num_rows else None
+        if cost is not None and total is not None:
+            total += cost
+    return total
+
+
+def _bill(attempts: Any, price: Price | None) -> dict[str, Any]:
+    """Tokens of attempts and their dollars; null where nothing is known of attempts that were made."""
+    dollars = None if price is None else price_attempts(attempts, price)
+    return {**_sums(attempts), "cost_usd": None if dollars is None else float(dollars)}
+
+
+def _part(attempts: Any, price: Price | None) -> dict[str, Any]:
+    bill = _bill(attempts, price)
+    return {name: bill[name] for name in ("input_tokens", "output_tokens", "cost_usd")}
+
+
+def _sums(attempts: Any) -> dict[str, int | None]:
+    import pyarrow.compute as pc
+
+    return {name: pc.sum(attempts[name]).as_py() for name in TOKENS}
+
+
+def _is_failed(rows: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.is_in(rows["outcome"], value_set=_strings(FAILED_OUTCOMES))
+
+
+def _count_silent(rows: Any) -> int:
+    """Count the replies that say nothing of tokens, though they were answered and so are billed."""
+    import pyarrow.compute as pc
+
+    has_usage = pc.and_(pc.is_valid(rows["input_tokens"]), pc.is_valid(rows["output_tokens"]))
+    counted = rows["request_key"].filter(has_usage).combine_chunks()
+    silent = pc.and_not(pc.invert(_is_failed(rows)), pc.is_in(rows["request_key"], value_set=counted))
+    return pc.sum(silent).as_py() or 0
+
+
+def _strings(values: Iterable[str]) -> Any:
     import pyarrow as pa
 
     return pa.array([str(value) for value in values])
 
 
-def trial_cost(totals: Mapping[str, Any], price: Price | None) -> dict[str, Any]:
-    """Price the totals, or say why that cannot be done."""
-    usage = Usage(totals["input_tokens"], totals["output_tokens"], totals["cached_tokens"])
-    dollars = price.cost(usage) if price else None
-    reason = None
+def _reason(price: Price | None, cost: float | None, n_silent: int) -> str | None:
     if price is None:
-        reason = "the model has no price"
-    elif dollars is None:
-        reason = "no reply says how many tokens it took"
-    elif totals["n_without_usage"]:
-        reason = f"{totals['n_without_usage']} replies do not say how many tokens they took: it cost more"
-    return {"cost_usd": None if dollars is None else float(dollars), "reason": reason, **totals}
+        return "the model has no price"
+    if cost is None:
+        return "no reply says how many tokens it took"
+    return f"{n_silent} replies do not say how many tokens they took: it cost more" if n_silent else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

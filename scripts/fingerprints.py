@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import sys
@@ -25,10 +26,11 @@ CODE = {
         "providers/chat",
         "providers/responses",
         "providers/anthropic_rows",
+        "providers/mistral_rows",
     ),
     "score": ("score", "scorers"),
     "stats": ("stats", "item_scores", "analysis"),
-    "costs": ("costs", "pricing"),
+    "costs": ("costs", "pricing", "rates"),
     "report": ("report", "reporting", "item_scores", "analysis"),
 }
 """Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""
@@ -66,7 +68,8 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         about |= {**options, "seed": config["seed"], "baseline": settings.trial_by_name[unit].baseline}
     elif phase == "costs":
         price = find_price(config, settings.trial_by_name[unit].model)
-        about |= {"price": price.to_json() if price else None}
+        # the same rates on another day are the same price
+        about |= {"price": dataclasses.replace(price, as_of=None).to_json() if price else None}
     elif phase == "report":
         about |= {"stats": config["stats"], "seed": config["seed"]}
         if not unit:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.datasets import read_items
-from scripts.ledger import Ledger, read_shards
+from scripts.dispatch import find_sources, read_answers
+from scripts.ledger import Ledger
 from scripts.pricing import BYTES_PER_TOKEN, Price, estimate_usage
 from scripts.prompts import find_prompt
-from scripts.providers import Provider, make_provider
+from scripts.providers import Provider, make_provider, service_digest
 from scripts.providers.base import Messages
 from scripts.records import Item, Trial, Usage, digest, request_key
 from scripts.row_index import KeySet
@@ -34,7 +35,7 @@ class TrialForecast:
     n_requests: int
     """Items times replicates."""
     n_sent: int
-    """Requests that the run's ledger holds already."""
+    """Requests that are paid: the run's ledger holds them or, with ``reuse: store``, another run's."""
     n_repeated: int
     """Requests that are word for word another one of this trial, which is sent once."""
     input_tokens: int
@@ -67,9 +68,14 @@ class TrialForecast:
             "n_to_send": self.n_to_send,
             "input_tokens": span(typical.input_tokens, upper.input_tokens),
             "output_tokens": span(typical.output_tokens, upper.output_tokens),
-            "cost_usd": None if price is None else span(_dollars(price, typical), _dollars(price, upper)),
+            "cost_usd": None if price is None else self._cost(price, typical, upper),
             "price": None if price is None else price.to_json(),
         }
+
+    def _cost(self, price: Price, typical: Usage, upper: Usage) -> dict[str, float | None]:
+        """Give the range of dollars; the typical request tells the tier of the typical figure."""
+        usual = price.for_request((typical.input_tokens or 0) // max(self.n_to_send, 1))
+        return span(_dollars(usual, typical), _dollars(price, upper))
 
 
 def span(typical: float | None, upper: float | None) -> dict[str, float | None]:
@@ -90,17 +96,20 @@ class _Tally:
     A trial that has sent before is counted by itself, as what it has sent hangs on every key.
     """
 
-    def __init__(self, trials: Sequence[Trial], provider: Provider, ledger_folder: Path) -> None:
+    def __init__(
+        self, trials: Sequence[Trial], provider: Provider, ledger_folder: Path, service: str | None
+    ) -> None:
         self.trials = trials
         self.provider = provider
         self.limits: dict[str, int] = {}
         self.n_items = self.n_sent = self.n_repeated = self.input_tokens = 0
         self._sent, self._seen = KeySet(), KeySet()
-        ledger = Ledger(ledger_folder)
-        ledger.shards = read_shards(ledger.path)
+        ledger = Ledger.read(ledger_folder)
         for entry in ledger.shards.values():
             if entry.is_live:
                 self._sent.update(ledger.read_keys(entry.shard))
+        for source, entry in find_sources(ledger_folder, service) if service else ():
+            self._sent.update(answer.request_key for answer in read_answers(source, entry, provider))
         self._has_sent = len(self._sent) > 0
 
     def __enter__(self) -> _Tally:
@@ -172,9 +181,13 @@ def _group(settings: Settings, trials: Sequence[Trial]) -> list[list[Trial]]:
     for trial in trials:
         texts = {key: value for key, value in trial.sampling.items() if isinstance(value, str | list | dict)}
         has_ledger = (settings.run_root / "ledger" / trial.name).is_dir()
-        key = trial.name if has_ledger else digest([trial.model, texts])
+        key = trial.name if has_ledger or _reuses(settings) else digest([trial.model, texts])
         groups.setdefault(key, []).append(trial)
     return list(groups.values())
+
+
+def _reuses(settings: Settings) -> bool:
+    return bool(settings.config["reuse"] == "store")
 
 
 def _forecast_groups(
@@ -188,6 +201,7 @@ def _forecast_groups(
                     trials,
                     make_provider(settings, trials[0].model),
                     settings.run_root / "ledger" / trials[0].name,
+                    service_digest(settings, trials[0].model) if _reuses(settings) else None,
                 )
             )
             for trials in groups

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
 import time
@@ -145,6 +146,12 @@ def trial_job(
         tuple(outputs),
         options.made_from,
     )
+
+
+@functools.cache
+def say_once(message: str) -> None:
+    """Write a line to the job's log, the first time only."""
+    say(message)
 
 
 def say(message: str) -> None:

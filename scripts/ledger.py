@@ -53,10 +53,20 @@ class ShardEntry:
     status: str | None = None
     """The provider's final status, in the project's words."""
     error: str | None = None
+    is_final: bool = False
+    """Whether the batch failed for a reason that would come again."""
+    n_beside: int | None = None
+    """Of a batch that was turned away: how many others of its service the run had at the provider."""
+    input_tokens: int | None = None
+    """Estimate of what its requests hold."""
     reserved_usd: float | None = None
     """What the shard may cost, reserved before it was sent."""
     cost_usd: float | None = None
     """What it cost, once its rows are read."""
+    service: str | None = None
+    """Digest of who was asked, so that another run can take the answers over."""
+    reused_from: str | None = None
+    """Run, trial and shard that the answers were paid with; None: this shard was sent."""
 
     @property
     def is_live(self) -> bool:
@@ -87,6 +97,13 @@ class Ledger:
         self.path = folder / "events.jsonl"
         self.shards: dict[str, ShardEntry] = {}
         self._descriptor: int | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a ledger that another process may hold; it cannot be written."""
+        ledger = cls(folder)
+        ledger.shards = read_shards(ledger.path)
+        return ledger
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -263,3 +280,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from scripts.show_ledger import main
+
+    sys.exit(main())

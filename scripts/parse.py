@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -18,6 +19,8 @@ from scripts.replies import Settled
 from scripts.row_index import KeySet, RowIndex
 
 CHUNK_ROWS = 5000
+RARE_TOKENS = ("cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
+"""Counts that only some providers give."""
 
 
 def outcome_row(
@@ -26,12 +29,14 @@ def outcome_row(
     """
     Make the row of ``outcomes.parquet`` for one request from all attempts at it.
 
-    The last attempt decides the outcome; tokens are summed over all attempts, as each was billed.  When
-    `is_counted` is false (another item with the same rendered text stands for it), tokens are null.
+    The last attempt decides the outcome; tokens are summed over all attempts, as each was billed, and kept
+    apart as well where there were several.  When `is_counted` is false (another item with the same rendered
+    text stands for it), tokens are null.
     """
     replies = [attempt.read(provider) for attempt in attempts]
     reply = replies[-1] if replies else Reply(Outcome.MISSING, error_code="no_row")
-    usage = _total_usage([each.usage for each in replies]) if is_counted else Usage()
+    usages = [each.usage for each in replies] if is_counted else []
+    usage = Usage.total(usages)
     return {
         "request_key": request.request_key,
         "dataset": request.dataset,
@@ -47,6 +52,9 @@ def outcome_row(
         "error_message": reply.error_message,
         "batch_id": attempts[-1].batch_id if attempts else None,
         "attempts": len(attempts),
+        **{name: getattr(usage, name) for name in RARE_TOKENS},
+        "is_reused": any(attempt.is_reused for attempt in attempts),
+        "usage_by_attempt": [dataclasses.asdict(each) for each in usages] if len(usages) > 1 else None,
     }
 
 
@@ -92,20 +100,11 @@ def outcomes_schema() -> Any:
         "error_message": text,
         "batch_id": text,
         "attempts": count,
+        **dict.fromkeys(RARE_TOKENS, count),
+        "is_reused": pa.bool_(),
+        "usage_by_attempt": pa.list_(pa.struct([(field.name, count) for field in dataclasses.fields(Usage)])),
     }
     return pa.schema(list(columns.items()))
-
-
-def _total_usage(usages: Sequence[Usage]) -> Usage:
-    def total(counts: list[int | None]) -> int | None:
-        known = [count for count in counts if count is not None]
-        return sum(known) if known else None
-
-    return Usage(
-        total([usage.input_tokens for usage in usages]),
-        total([usage.output_tokens for usage in usages]),
-        total([usage.cached_tokens for usage in usages]),
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

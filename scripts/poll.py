@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from scripts.dispatch import (
 )
 from scripts.errors import BusyError, NoBatchError, ProviderError, StateError
 from scripts.files import atomic_open, file_sha256
-from scripts.jobs import phase_job, phase_parser, say, trial_job
+from scripts.jobs import phase_job, phase_parser, say, say_once, trial_job
 from scripts.ledger import Ledger, ShardEntry
 from scripts.pricing import Price, find_price
 from scripts.providers import BatchState, BatchStatus, provider_settings
@@ -60,7 +61,7 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
             collect(sender, options)
             take_in(attempts, sender, requests, price)
             if put_off.wait(sender, options):
-                sender.send(unsent_requests(requests, ledger), attempt=1)
+                sender.send(unsent_requests(requests, ledger), attempt=1, at_most=put_off.at_most)
             elif not sender.provider.resends or attempts.is_settled:
                 break
             else:
@@ -68,8 +69,9 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
             for attempt in range(2, options["max_attempts"] + 1):
                 sender.send(_to_resend(requests, attempts, attempt=attempt), attempt=attempt)
         outcomes = write_replies(requests, attempts, out=out)
+        reason = next((error for error, _ in attempts.errors.most_common(1)), None)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
-    check_error_rate(settings, trial, outcomes)
+    check_error_rate(settings, trial, outcomes, reason)
 
 
 @dataclasses.dataclass
@@ -81,6 +83,8 @@ class PutOff:
     n_rounds: int = 0
     """How often in a row."""
     since: float | None = None
+    at_most: int | None = None
+    """Requests of the next batches: a half of what was too much even for an empty queue."""
 
     def wait(self, sender: Sender, options: Mapping[str, Any]) -> bool:
         """
@@ -104,10 +108,14 @@ class PutOff:
                 where=sender.ledger.folder.name,
                 fix="Lower max_requests of the provider, or run again when its queue is shorter.",
             )
+        alone = [entry.n_requests for entry in fresh if entry.n_beside == 0]
+        if alone:
+            self.at_most = max(1, min(alone) // 2)
         rest_s = min(options["poll_seconds"] * 2**self.n_rounds, MAX_PUT_OFF_S)
         rest_s = max(0.0, rest_s - 3600 * hours_since(fresh[-1].at))
+        n_in_flight = sender.queue.n_in_flight()
         say(f"{len(fresh)} batches were turned away ({fresh[-1].error}); goes on in {rest_s:.0f} seconds")
-        sender.rest(rest_s)
+        sender.rest(rest_s, until=lambda: sender.queue.n_in_flight() < n_in_flight)
         return True
 
 
@@ -148,12 +156,15 @@ def _advance(sender: Sender, entry: ShardEntry) -> bool:
     assert batch_id is not None, "reconcile() leaves no shard without a batch"
     if entry.is_in_flight:
         state = _look(sender, entry, batch_id)
+        if state.status is BatchStatus.UNKNOWN:
+            say_once(f"batch {batch_id}: the status {state.raw!r} is not known here; looks again later")
         if not state.status.is_terminal:
             return False
+        about = {"status": state.status.value, "raw": state.raw, "error": state.error}
         if state.is_put_off:
-            ledger.record("refused", entry.shard, status=state.status.value, raw=state.raw, error=state.error)
+            ledger.record("refused", entry.shard, **about, n_beside=max(0, sender.queue.n_in_flight() - 1))
             return True
-        ledger.record("terminal", entry.shard, status=state.status.value, raw=state.raw, error=state.error)
+        ledger.record("terminal", entry.shard, **about, is_final=state.is_final)
     path = ledger.replies_path(entry.shard)
     temporary = path.with_suffix(".tmp")
     sender.provider.fetch(batch_id, temporary)
@@ -199,6 +210,7 @@ def take_in(attempts: Attempts, sender: Sender, requests: Path, price: Price | N
         if entry.shard not in attempts.shards:
             cost = attempts.add_shard(ledger, entry, sender.provider, price)
             if entry.state == "downloaded":
+                cost = Decimal(0) if entry.reused_from else cost
                 ledger.record("reconciled", entry.shard, cost_usd=None if cost is None else float(cost))
 
 
@@ -238,9 +250,11 @@ def write_replies(requests: Path, attempts: Attempts, *, out: Path) -> Counter[O
     return outcomes
 
 
-def check_error_rate(settings: Settings, trial: Trial, outcomes: Counter[Outcome]) -> None:
+def check_error_rate(
+    settings: Settings, trial: Trial, outcomes: Counter[Outcome], reason: str | None = None
+) -> None:
     """
-    Refuse a trial of which too much failed.
+    Refuse a trial of which too much failed; `reason` is what was heard most often.
 
     Raises
     ------
@@ -252,11 +266,12 @@ def check_error_rate(settings: Settings, trial: Trial, outcomes: Counter[Outcome
     allowed = settings.config["max_error_rate"]
     if failed > allowed * total:
         counts = ", ".join(f"{outcomes[kind]} {kind}" for kind in sorted(FAILED_OUTCOMES) if outcomes[kind])
+        said = f"Heard most often: {reason}. " if reason else ""
         raise ProviderError(
             f"{failed} of {total} requests failed ({counts}): "
             f"{failed / total:.1%}, but max_error_rate is {allowed:.1%}",
             where=trial.name,
-            fix="What came back is kept. Find the cause, or raise max_error_rate and run again.",
+            fix=f"{said}What came back is kept. Find the cause, or raise max_error_rate and run again.",
         )
 
 

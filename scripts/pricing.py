@@ -1,26 +1,42 @@
 """
-What tokens cost: the configuration's prices, the packaged ones for rehearsals, then genai-prices' table.
+What a model costs in a run: the configuration's prices, those for rehearsals, then genai-prices' table.
 
-Money is `Decimal` until it is written.  A model without a price costs None, never 0.
+A model without a price costs None, never 0.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import datetime
 import functools
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import ProviderError
+from scripts.errors import DataError, ProviderError
+from scripts.files import read_json, write_json
 from scripts.ledger import read_shards
+from scripts.rates import REHEARSAL, Price, configured_price, listed_price
 from scripts.records import Trial, Usage
 
 if TYPE_CHECKING:
     from scripts.settings import Settings
 
-MILLION = Decimal(1_000_000)
+__all__ = [
+    "REHEARSAL",
+    "Price",
+    "estimate_usage",
+    "find_price",
+    "make_reserve",
+    "present_price",
+    "read_prices",
+    "record_prices",
+    "spent_usd",
+]
+
+PRICES_FILE = "prices.json"
+"""What the table of prices said of a run's models when they were first asked."""
+
 BYTES_PER_TOKEN = 3
 """For estimates before sending: English text has about four bytes to a token, so this errs upwards."""
 
@@ -31,107 +47,90 @@ UNLIMITED_OUTPUT_TOKENS = 4096
 """What is reserved for the answer to a request without ``max_tokens``."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Price:
-    """Rates in USD per million tokens, as they hold for a batch once `batch_multiplier` is applied."""
-
-    input: Decimal
-    output: Decimal
-    cached_input: Decimal
-    batch_multiplier: Decimal
-    source: str
-    as_of: str | None = None
-
-    def cost(self, usage: Usage) -> Decimal | None:
-        """
-        Price of a usage in USD; None where the provider did not say how many tokens there were.
-
-        Examples
-        --------
-        >>> price = Price(Decimal(1), Decimal(2), Decimal("0.1"), Decimal("0.5"), "example")
-        >>> price.cost(Usage(input_tokens=1_000_000, output_tokens=500_000, cached_tokens=500_000))
-        Decimal('0.775')
-        """
-        if usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        cached = min(usage.cached_tokens or 0, usage.input_tokens)
-        dollars = (
-            (usage.input_tokens - cached) * self.input
-            + cached * self.cached_input
-            + usage.output_tokens * self.output
-        )
-        return dollars * self.batch_multiplier / MILLION
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the rates as they stand in ``costs.json``."""
-        return {
-            "input": float(self.input),
-            "output": float(self.output),
-            "cached_input": float(self.cached_input),
-            "batch_multiplier": float(self.batch_multiplier),
-            "source": self.source,
-            "as_of": self.as_of,
-        }
-
-
-REHEARSAL = Price(
-    input=Decimal("0.15"),
-    output=Decimal("0.60"),
-    cached_input=Decimal("0.075"),
-    batch_multiplier=Decimal("0.5"),
-    source="rehearsal rates of simulated models (nothing is paid)",
-)
-
-
 def find_price(config: Mapping[str, Any], model: str) -> Price | None:
     """
-    Find the price of the configuration's model `model`; None if nobody knows one.
+    Find the price of the configuration's model `model` in its run; None if nobody knows one.
 
     Notes
     -----
-    In this order: ``prices`` in the configuration, rehearsal rates for simulated models, the table of the
-    package genai-prices (its batch rates where it has them, else its plain ones, which errs upwards).
+    In this order: ``prices`` in the configuration, rehearsal rates for simulated models, what the run has
+    recorded, the table of genai-prices (its batch rates where it has them, else its plain ones, which errs
+    upwards).
     """
+    if _is_listed(config, model) and (recorded := read_prices(config).get(_listing(config, model))):
+        return recorded
+    return present_price(config, model)
+
+
+def present_price(config: Mapping[str, Any], model: str) -> Price | None:
+    """Find a model's price as of today, whatever its run has recorded."""
     options = config["models"][model]
     name = options.get("model", model)
     if name in config["prices"]:
         return configured_price(config["prices"][name])
     if options["provider"] == "simulated":
         return REHEARSAL
-    return _listed_price(name, None if options["provider"] == "replay" else options["provider"])
+    provider = None if options["provider"] == "replay" else options["provider"]
+    return listed_price(name, provider, datetime.datetime.now(datetime.UTC).date())
 
 
-def configured_price(rates: Mapping[str, Any]) -> Price:
-    """Make a price of the configuration's entry; cached input costs as much as other input if not said."""
-    return Price(
-        input=Decimal(str(rates["input"])),
-        output=Decimal(str(rates["output"])),
-        cached_input=Decimal(str(rates.get("cached_input", rates["input"]))),
-        batch_multiplier=Decimal(str(rates.get("batch_multiplier", 0.5))),
-        source="the configuration's prices",
-    )
+def record_prices(config: Mapping[str, Any]) -> None:
+    """
+    Write down what the table says of the models of a run; what is written already stays as it is.
+
+    So a finished run keeps its rates when the table is renewed, or rates that it has change at a date.
+    """
+    recorded = read_prices(config)
+    listed = {_listing(config, model): model for model in config["models"] if _is_listed(config, model)}
+    fresh = {key: present_price(config, model) for key, model in listed.items() if key not in recorded}
+    prices = recorded | {key: price for key, price in fresh.items() if price is not None}
+    if prices != recorded:
+        rates = {key: price.to_json() for key, price in prices.items()}
+        write_json(_prices_path(config), {"schema_version": 1, "prices": rates})
 
 
-@functools.cache
-def _listed_price(name: str, provider: str | None) -> Price | None:
-    import importlib.metadata
+def read_prices(config: Mapping[str, Any]) -> dict[str, Price]:
+    """
+    Read what a run has recorded, by provider and the provider's name of the model.
 
-    import genai_prices
-
-    usage = genai_prices.Usage(input_tokens=1, output_tokens=1)
-    context: Any = {"processing": "batch"}
+    Raises
+    ------
+    DataError
+        If somebody has broken the file.
+    """
+    path = _prices_path(config)
     try:
-        plain = genai_prices.calc_price(usage, name, provider_id=provider).model_price
-        batch = genai_prices.calc_price(usage, name, provider_id=provider, price_context=context).model_price
-    except LookupError:
-        return None
-    cached = batch.input_mtok if batch.cache_read_mtok is None else batch.cache_read_mtok
-    rates = (batch.input_mtok, batch.output_mtok, cached)
-    if not all(isinstance(rate, Decimal) for rate in rates):
-        return None  # tiered rates: the total of a trial does not tell which tier a request was in
-    found = "batch rates" if batch != plain else "plain rates, no batch rate listed"
-    version = importlib.metadata.version("genai-prices")
-    return Price(*rates, batch_multiplier=Decimal(1), source=f"genai-prices {version} ({found})")  # type: ignore[arg-type]
+        status = path.stat()
+    except FileNotFoundError:
+        return {}
+    return _parse_prices(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _parse_prices(path: Path, _mtime_ns: int, _size: int) -> dict[str, Price]:
+    try:
+        return {key: Price.from_json(rates) for key, rates in read_json(path)["prices"].items()}
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
+        raise DataError(
+            "is not what a run's start has written",
+            where=str(path),
+            fix="Restore it; or delete it, and the run has the rates of today's table.",
+        ) from None
+
+
+def _prices_path(config: Mapping[str, Any]) -> Path:
+    return Path(config["experiments_dir"]) / f"run_{config['run_id']}" / PRICES_FILE
+
+
+def _is_listed(config: Mapping[str, Any], model: str) -> bool:
+    """Whether it is the table that tells a model's price."""
+    options = config["models"][model]
+    return options["provider"] != "simulated" and options.get("model", model) not in config["prices"]
+
+
+def _listing(config: Mapping[str, Any], model: str) -> str:
+    options = config["models"][model]
+    return f"{options['provider']}/{options.get('model', model)}"
 
 
 def estimate_usage(body: Mapping[str, Any]) -> Usage:

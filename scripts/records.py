@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 PHASES = ("prepare", "build", "submit", "poll", "parse", "score", "stats", "costs", "report")
@@ -116,7 +116,10 @@ class Request:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
-@dataclasses.dataclass(frozen=True)
+_COMMON = ("input_tokens", "output_tokens", "cached_tokens")
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class Usage:
     """Tokens that a reply was billed for; None where the provider did not say."""
 
@@ -126,6 +129,33 @@ class Usage:
     """All output tokens, reasoning included."""
     cached_tokens: int | None = None
     """Input tokens read from a cache."""
+    cache_write_tokens: int | None = None
+    """Input tokens written to a cache, for however long."""
+    cache_write_1h_tokens: int | None = None
+    """Of those written, the ones kept for an hour, where that has a price of its own."""
+    reasoning_tokens: int | None = None
+    """Of the output tokens, the ones that the model thought with."""
+
+    @classmethod
+    def total(cls, usages: Iterable[Usage]) -> Usage:
+        """
+        Add up; a sum is None where no part of it is known.
+
+        Examples
+        --------
+        >>> Usage.total([Usage(5, 2, reasoning_tokens=1), Usage(), Usage(7)])
+        Usage(input_tokens=12, output_tokens=2, cached_tokens=None, reasoning_tokens=1)
+        """
+        rows = [vars(usage).values() for usage in usages]
+        known = ([count for count in counts if count is not None] for counts in zip(*rows, strict=True))
+        return cls(*(sum(counts) if counts else None for counts in known))
+
+    def __repr__(self) -> str:
+        """Show the counts that every provider has, and of the others those that are known."""
+        shown = (
+            f"{name}={count}" for name, count in vars(self).items() if name in _COMMON or count is not None
+        )
+        return f"Usage({', '.join(shown)})"
 
 
 @dataclasses.dataclass(frozen=True)

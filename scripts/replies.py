@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from types import TracebackType
@@ -17,6 +18,8 @@ from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES, Outcome, Reply
 from scripts.row_index import KeySet, RowIndex
 
+MAX_ERRORS = 100
+
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
@@ -29,24 +32,20 @@ class Settled:
     """The raw row; None if none came back."""
     absent: str | None = None
     """Why none came back: the batch's final status, with its error where it has one."""
+    is_final: bool = False
+    """Whether the whole batch failed for a reason that would come again."""
+    is_reused: bool = False
+    """Whether another run has paid for it."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Settled:
         """Read a row of ``replies.jsonl``."""
-        return cls(row["request_key"], row["batch_id"], row["attempt"], row["row"], row["absent"])
+        return cls(**row)
 
     def to_line(self) -> str:
         """Write a line of ``replies.jsonl``."""
-        return dump_line(
-            {
-                "request_key": self.request_key,
-                "batch_id": self.batch_id,
-                "attempt": self.attempt,
-                "row": self.row,
-                "absent": self.absent,
-            },
-            ascii_only=True,
-        )
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dump_line(fields, ascii_only=True)
 
     def read(self, provider: Provider) -> Reply:
         """Say in the project's words what the attempt came to."""
@@ -59,7 +58,12 @@ class Settled:
                 Outcome.EXPIRED, error_code="batch_expired", error_message=message, is_retryable=True
             )
         if status == BatchStatus.FAILED:
-            return Reply(Outcome.ERRORED, error_code="batch_failed", error_message=message, is_retryable=True)
+            return Reply(
+                Outcome.ERRORED,
+                error_code="batch_failed",
+                error_message=message,
+                is_retryable=not self.is_final,
+            )
         return Reply(Outcome.MISSING, error_code="no_row", error_message=message, is_retryable=True)
 
 
@@ -80,7 +84,8 @@ def settle_shard(ledger: Ledger, entry: ShardEntry, provider: Provider) -> Itera
             key, reply = _decode(row, provider, f"{raw}, line {number}")
             if open_keys.discard(key):
                 seen.add(key)
-                yield Settled(key, batch_id, entry.attempt, row), reply
+                is_reused = entry.reused_from is not None
+                yield Settled(key, batch_id, entry.attempt, row, is_reused=is_reused), reply
             elif key in seen:
                 n_again += 1
             else:
@@ -94,7 +99,7 @@ def settle_shard(ledger: Ledger, entry: ShardEntry, provider: Provider) -> Itera
         absent = f"{entry.status}: {entry.error}" if entry.error else str(entry.status)
         for key in ledger.read_keys(entry.shard):
             if key in open_keys:
-                settled = Settled(key, batch_id, entry.attempt, None, absent)
+                settled = Settled(key, batch_id, entry.attempt, None, absent, entry.is_final)
                 yield settled, settled.read(provider)
 
 
@@ -123,6 +128,8 @@ class Attempts:
         self.max_attempts = max_attempts
         self.shards: set[str] = set()
         """Names of the shards that are in already."""
+        self.errors: Counter[str] = Counter()
+        """How often each error was seen, for a message; of the first `MAX_ERRORS` kinds."""
         self._lines = RowIndex()
         self._to_resend = KeySet()
 
@@ -159,6 +166,10 @@ class Attempts:
 
     def _add(self, settled: Settled, reply: Reply) -> None:
         key = settled.request_key
+        if reply.error_code is not None:
+            error = f"{reply.error_code}: {reply.error_message}"
+            if error in self.errors or len(self.errors) < MAX_ERRORS:
+                self.errors[error] += 1
         self._lines.add([(key, f"{reply.outcome.value} {settled.to_line()}")])
         if reply.is_retryable and self._lines.count(key) < self.max_attempts:
             self._to_resend.add(key)

@@ -8,6 +8,7 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from scripts.reporting.summary import (
     EFFECT_COLUMNS,
     TrialResult,
     build_summary,
+    cost_per_correct,
     effect_rows,
     leaderboard_columns,
     leaderboard_rows,
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
 
 MIN_OMNIBUS = 3
 """Trials from which on a test of all at once says something that no effect says."""
+
+COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repeated", "failed", "reused")
+"""What the summary has of a trial's ``costs.json``."""
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
@@ -115,11 +120,47 @@ def report_run(settings: Settings, *, out: Path) -> None:
         omnibus=compare_all(settings),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}
-    write_json(out.with_name("summary.json"), summary)
+    write_json(out.with_name("summary.json"), {**summary, **summarise_costs(summary, costs)})
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
     write_text(out.with_name("effects.csv"), csv_text(effect_rows(summary), EFFECT_COLUMNS))
     write_text(out, render_run_page(RunPage(summary, costs, _methods(settings))))
+
+
+def summarise_costs(
+    summary: Mapping[str, Any], costs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """
+    Put together what a run cost and the rates of it, for ``summary.json``.
+
+    Parameters
+    ----------
+    summary : mapping
+        What `build_summary` gives.
+    costs : mapping
+        What ``costs.json`` holds, by trial.
+
+    Returns
+    -------
+    dict
+        ``costs``: the total of what is known, and by trial the dollars per request and per correct answer,
+        and those of repeated and failed attempts.  ``prices``: the rates by the configuration's model name.
+    """
+    known = [Decimal(str(trial["cost_usd"])) for trial in summary["trials"] if trial["cost_usd"] is not None]
+    return {
+        "costs": {
+            "total_usd": float(sum(known)) if known else None,
+            "n_unknown": len(summary["trials"]) - len(known),
+            "trials": {
+                trial["trial"]: {
+                    "cost_per_correct_usd": cost_per_correct(trial),
+                    **{name: costs[trial["trial"]].get(name) for name in COST_PARTS},
+                }
+                for trial in summary["trials"]
+            },
+        },
+        "prices": {cost["model"]: cost["price"] for cost in costs.values() if cost},
+    }
 
 
 def compare_all(settings: Settings) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ RULES = {
     "name": NAME_RULE,
     "factor_name": "a factor has lower-case letters, digits and single '_', and begins with a letter",
     "path": "a path holds neither braces nor control characters",
+    "shard": "a shard is TRIAL/s0001, as the message about it says",
 }
 """In words, what the patterns of the schema ask for."""
 

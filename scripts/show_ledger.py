@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 EXAMPLES = """examples:
-  python -m scripts.show_ledger --run_id demo
-  python -m scripts.show_ledger --run_id demo --json | jq .totals
+  python -m scripts.ledger --run_id demo
+  python -m scripts.ledger --run_id demo --json | jq .totals
 """
 COLOURS = {"intent": "cyan", "submitted": "cyan", "reconciled": "green", "refused": "red"}
 
@@ -61,12 +61,14 @@ def _describe_shard(entry: ShardEntry) -> dict[str, Any]:
         "reserved_usd": entry.reserved_usd,
         "cost_usd": entry.cost_usd,
         "error": entry.error,
+        "reused_from": entry.reused_from,
     }
 
 
 def _totals(entries: Sequence[ShardEntry]) -> dict[str, Any]:
     """Add up what counts as sent; a sum of money is None where no part of it is known."""
-    live = [entry for entry in entries if entry.is_live]
+    live = [entry for entry in entries if entry.is_live and not entry.reused_from]
+    reused = [entry for entry in entries if entry.is_live and entry.reused_from]
     in_flight = [entry for entry in live if entry.is_in_flight]
     open_usd = [entry.reserved_usd for entry in live if entry.cost_usd is None]
     return {
@@ -75,6 +77,7 @@ def _totals(entries: Sequence[ShardEntry]) -> dict[str, Any]:
         "n_requests_sent": sum(entry.n_requests for entry in live),
         "n_in_flight": len(in_flight),
         "n_requests_in_flight": sum(entry.n_requests for entry in in_flight),
+        "n_requests_reused": sum(entry.n_requests for entry in reused),
         "n_refused": sum(entry.state == "refused" for entry in entries),
         "spent_usd": _sum(entry.cost_usd for entry in live),
         "reserved_usd": _sum(open_usd),
@@ -134,6 +137,8 @@ def _table(shards: Sequence[Mapping[str, Any]]) -> Table:
 def _state(shard: Mapping[str, Any]) -> str:
     """The state, and the provider's last word where it was another than done."""
     status = shard["status"]
+    if shard["reused_from"]:
+        return f"{shard['state']}, from {shard['reused_from']}"
     return shard["state"] if status in {None, "done"} else f"{shard['state']}, {status}"
 
 
@@ -153,6 +158,8 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
         f"{plural(totals['n_shards'], 'shard')}"
     )
     yield f"{sent}, {count(totals['n_requests_in_flight'])} of them in flight."
+    if totals["n_requests_reused"]:
+        yield f"{plural(totals['n_requests_reused'], 'answer')} taken over from other runs, paid there."
     money = "No cost is known yet" if totals["spent_usd"] is None else f"{dollars(totals['spent_usd'])} spent"
     if totals["reserved_usd"] is not None:
         money += f", up to {dollars(totals['reserved_usd'])} reserved for what is not priced yet"
@@ -163,7 +170,7 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show a run's ledger."""
-    parser = command_parser("show_ledger", __doc__, EXAMPLES)
+    parser = command_parser("ledger", __doc__, EXAMPLES)
     add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.analysis.bounds import difference_bounds
 from scripts.analysis.intervals import mean_interval
 from scripts.analysis.levels import equivalence_level
 from scripts.analysis.paired import effect_of_pairs
@@ -15,7 +16,6 @@ from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.sensitivity import examine
 from scripts.analysis.verdicts import LOWER_IS_BETTER
-from scripts.analysis.worst_case import worst_case
 from scripts.files import write_json
 from scripts.item_scores import (
     ALL,
@@ -49,6 +49,9 @@ class Comparison:
 
 BOUNDS = (0.0, 1.0)
 """Smallest and largest value of every metric."""
+
+BOUNDS_RESAMPLES = 1000
+"""Sign patterns of each permutation test behind the worst case; only its verdicts hang on them."""
 
 
 def stats_trial(
@@ -196,7 +199,18 @@ def _effect(
         resamples=comparison.resamples,
         rng=child_rng(comparison.seed, *names, "bootstrap"),
     )
-    worst = worst_case(trial, baseline, clusters, confidence_level=comparison.confidence_level, bounds=BOUNDS)
+    worst = difference_bounds(
+        trial,
+        baseline,
+        clusters,
+        confidence_level=comparison.confidence_level,
+        resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
+        seed=comparison.seed,
+        names=tuple(names),
+        margin=comparison.margin,
+        higher_is_better=metric not in LOWER_IS_BETTER,
+        bounds=BOUNDS,
+    )
     checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
     return {**dataclasses.asdict(effect), "sensitivity": checks}
 

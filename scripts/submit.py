@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch import live_shards, make_sender, unsent_requests
+from scripts.dispatch import live_shards, make_sender, take_from_store, unsent_requests
 from scripts.files import write_json
 from scripts.jobs import phase_job, phase_parser, say, trial_job
 from scripts.ledger import Ledger
+from scripts.providers import service_digest
 from scripts.records import Trial
 from scripts.settings import Settings
 
@@ -28,6 +29,9 @@ def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path)
     with Ledger(settings.run_root / "ledger" / trial.name) as ledger:
         sender = make_sender(settings, trial, ledger)
         sender.reconcile()
+        if settings.config["reuse"] == "store":
+            service = service_digest(settings, trial.model)
+            take_from_store(requests, ledger, sender.provider, service=service)
         sender.send(unsent_requests(requests, ledger), attempt=1)
         shards = live_shards(requests, ledger)
     say(f"{sum(entry.n_requests for entry in shards)} requests are in {len(shards)} batches")
@@ -44,6 +48,7 @@ def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path)
                     "attempt": entry.attempt,
                     "n_requests": entry.n_requests,
                     "submitted_at": entry.submitted_at,
+                    "reused_from": entry.reused_from,
                 }
                 for entry in shards
             ],

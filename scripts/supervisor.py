@@ -20,6 +20,7 @@ from scripts.clock import now
 from scripts.errors import PipelineError, StateError
 from scripts.files import read_json, write_json, write_text
 from scripts.launcher import warm
+from scripts.pricing import record_prices
 from scripts.run_lock import RunLock, read_holder
 from scripts.run_state import STATE_FILE, RunView, derive_state, last_ending
 from scripts.runs import STARTED_WITH
@@ -206,6 +207,7 @@ class Supervisor:
     def _write_run_files(self) -> None:
         write_text(self.root / "effective_config.yaml", dump_config(self.settings))
         write_json(self.root / STARTED_WITH, self.settings.started_with)
+        record_prices(self.settings.config)
         write_trials(self.settings.trials, self.root / "trials.tsv")
         for trial in self.settings.trials:
             write_trial(trial, self.root / "trials" / trial.name / "trial.json")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 PHASES = {"prepare", "build", "submit", "poll", "parse", "score", "stats", "costs", "report"}
 LIBRARIES = {"providers", "scorers", "analysis", "reporting"}
-COMMANDS = {"run_all", "stop_run", "status", "list_runs", "show_ledger", "plan"}
+COMMANDS = {"run_all", "stop_run", "status", "list_runs", "show_ledger", "plan", "reprice"}
 ABOVE = {"hooks", "supervisor", "mark", "run_state", "checks", "launcher", "runs"} | PHASES | COMMANDS
 """What no library may import: the phases, and what stands above them."""
 
@@ -32,11 +32,14 @@ HEAVY = {
     "scipy",
     "statsmodels",
     "jinja2",
+    "mistralai",
     "jsonschema",
     "snakemake",
     "genai_prices",
     "openai",
     "httpx2",
+    "fireworks",
+    "httpx",
 }
 TOUCHES_THE_WORLD = {
     "os",

@@ -6,7 +6,9 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from scripts.files import cached_sha256
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Provider
+from scripts.records import digest
 from scripts.settings import PROJECT_ROOT, Settings, fill_defaults
 
 if TYPE_CHECKING:
@@ -23,13 +25,17 @@ __all__ = [
     "provider_class",
     "provider_schema",
     "provider_settings",
+    "service_digest",
 ]
 
 PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
+    "fireworks": "scripts.providers.fireworks_batch:FireworksBatch",
+    "mistral": "scripts.providers.mistral_batch:MistralBatch",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
+    "together": "scripts.providers.together_batch:TogetherBatch",
 }
 """Name of each provider and where its adapter is."""
 
@@ -59,6 +65,21 @@ def provider_settings(settings: Settings, model: str) -> Mapping[str, Any]:
     given = settings.config["providers"].get(name, {})
     filled: Mapping[str, Any] = fill_defaults(given, provider_schema(name)["settings"])
     return filled
+
+
+def service_digest(settings: Settings, model: str) -> str:
+    """
+    Digest of who answers a model's requests, and of all that its answers hang on beside the requests.
+
+    Two runs whose digests are the same ask the same service: the answer to a request of one is an answer
+    to the same request of the other.
+    """
+    options, place = settings.config["models"][model], provider_settings(settings, model)
+    about = {**options, **{key: place[key] for key in ("base_url", "endpoint") if key in place}}
+    if "recorded" in options:
+        recorded = settings.find_file(options["recorded"], "models", model, "recorded")
+        about["recorded"] = cached_sha256(recorded)
+    return digest(about)
 
 
 @functools.cache

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from scripts.errors import LimitError, ProviderError, UnknownOutcomeError
+from scripts.errors import LimitError
 from scripts.files import dump_line
 from scripts.providers.anthropic_lost import count_requests, find_lost_batch
 from scripts.providers.anthropic_rows import decode_message_row
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
-from scripts.providers.keys import find_key, need_key
+from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.downloads import CHUNK_BYTES, append_rows
+from scripts.providers.keys import key_fingerprint, need_key
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -46,15 +46,8 @@ STATUS = {
 CREATE_PATIENCE = 10
 """A create call may take so many times ``timeout_seconds``: the answer comes after a body of 256 MB."""
 
-UNSURE_STATUS = frozenset({408, 409, 499})
-"""Refusals that gateways send also for a call that has been passed on."""
-
-MAX_RETRY_AFTER_S = 5.0
-N_TRIES = 3
-CHUNK_BYTES = 256 * 1024
-
-_absent_since: dict[tuple[str, str], float] = {}
-"""When a batch was first not found: several adapters of one process may ask for it in turn."""
+LIST_RETRIES = 2
+"""How often the client may repeat the question for a lost batch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,10 +78,7 @@ class AnthropicBatch(Provider):
             model=options.get("model", model),
             base_url=service["base_url"],
             timeout_seconds=service["timeout_seconds"],
-            limits=Limits(
-                min(LIMITS.max_requests, service.get("max_requests", LIMITS.max_requests)),
-                min(LIMITS.max_bytes, service.get("max_bytes", LIMITS.max_bytes)),
-            ),
+            limits=LIMITS.lowered(service),
             cache_system=options.get("cache_system"),
         )
 
@@ -99,13 +89,6 @@ class AnthropicBatch(Provider):
         for trial in settings.trials:
             if trial.model == model:
                 _check_sampling(settings, trial, f"{cls.name}/{name}")
-        if find_key(KEY_VARIABLE) is None:
-            raise settings.error(
-                f"{KEY_VARIABLE} is not set",
-                "models",
-                model,
-                fix=f"Set it in the environment, or write {KEY_VARIABLE}=... into .env where you work.",
-            )
         need_key(KEY_VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
@@ -133,95 +116,34 @@ class AnthropicBatch(Provider):
         """Read one raw row: see `Provider.decode`."""
         return decode_message_row(row)
 
+    @property
+    def account(self) -> str | None:
+        """Fingerprint of the key."""
+        return key_fingerprint(self._errors.key)
+
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """Look for the one batch that can be the lost one, as the provider keeps no key."""
-        with self._told("the provider could not be asked for a lost batch", UnknownOutcomeError):
-            return find_lost_batch(self.client, call, where=self.base_url)
+        import anthropic
+        import httpx2
+
+        try:
+            return find_lost_batch(
+                self.client.with_options(max_retries=LIST_RETRIES), call, where=self._where
+            )
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
+            raise self._errors.of_list(key, error) from None
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
-        """Start a batch; the payload is streamed from the disk, and the client's retries are off."""
-        n_requests = _count_lines(payload)
-        n_bytes = payload.stat().st_size
-        if n_requests > self.limits.max_requests or n_bytes > self.limits.max_bytes:
-            raise LimitError(
-                f"{n_requests:,} requests with {n_bytes:,} bytes, but a batch takes "
-                f"{self.limits.max_requests:,} with {self.limits.max_bytes:,}",
-                where=str(payload),
-                fix="Nothing was sent. Lower max_requests or max_bytes.",
-            )
-        for n_left in reversed(range(N_TRIES)):
-            wait = self._try_create(payload, n_requests, is_last=not n_left)
-            if isinstance(wait, str):
-                return wait
-            time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
-
-    def status(self, batch_id: str) -> BatchState:
-        """Look at a batch; a passing fault of the provider or the network is a status that is not known."""
-        import anthropic
-
-        place = (self.base_url, batch_id)
-        try:
-            batch = self.client.with_options(max_retries=0).messages.batches.retrieve(batch_id)
-        except anthropic.NotFoundError:
-            since = _absent_since.setdefault(place, time.monotonic())
-            if time.monotonic() - since < self.lag_seconds:
-                return BatchState(BatchStatus.UNKNOWN, "not found (yet)")
-            raise ProviderError(
-                f"batch {batch_id} is not there",
-                where=self.base_url,
-                fix=f"Set {KEY_VARIABLE} to a key of the workspace that sent it, then run again.",
-            ) from None
-        except anthropic.APIError as error:
-            if not _is_passing(error):
-                raise ProviderError(
-                    f"batch {batch_id} cannot be looked at ({self._say(error)})",
-                    where=self.base_url,
-                    fix="The batch goes on. Mend what the provider names, then run again.",
-                ) from None
-            return BatchState(BatchStatus.UNKNOWN, self._say(error))
-        _absent_since.pop(place, None)
-        word = str(getattr(batch, "processing_status", None))
-        return BatchState(STATUS.get(word, BatchStatus.UNKNOWN), word, n_done=_count_done(batch))
-
-    def fetch(self, batch_id: str, into: Path) -> None:
-        """
-        Stream the results; a download that breaks off is begun anew.
-
-        One with fewer rows than the batch has requests may have broken off unnoticed, and what it lacks would
-        be paid again; only if it stays so are those rows missing.
-        """
-        what = f"the results of batch {batch_id} could not be fetched"
-        for n_left in reversed(range(N_TRIES)):
-            with self._told(what, ProviderError, is_last=not n_left):
-                n_requests = count_requests(self.client.messages.batches.retrieve(batch_id))
-                if self._download(batch_id, into) >= n_requests:
-                    return
-
-    @functools.cached_property
-    def client(self) -> anthropic.Anthropic:
-        """The official client; what it is made with is all it looks at."""
-        import anthropic
-
-        key = find_key(KEY_VARIABLE)
-        if key is None:
-            raise ProviderError(
-                f"{KEY_VARIABLE} is not set",
-                where=self.base_url,
-                fix="Nothing was sent. Set it in the environment or in .env, then run again.",
-            )
-        return anthropic.Anthropic(api_key=key, base_url=self.base_url, timeout=self.timeout_seconds)
-
-    def _try_create(self, payload: Path, n_requests: int, *, is_last: bool) -> str | float:
-        """Make the call once; the batch's id, or how long to wait as surely nothing was started."""
+        """Start a batch; the payload is streamed from the disk."""
         import anthropic
         import httpx2
         from anthropic.types.messages import MessageBatch
 
-        client = self.client
+        n_requests = _count_lines(payload)
+        self._check_size(payload, n_requests)
         size = payload.stat().st_size + len(HEAD + TAIL) + (n_requests - 1) * len(COMMA)
         try:
-            batch = client.with_options(max_retries=0).post(
+            batch = self.client.post(
                 PATH,
                 cast_to=MessageBatch,
                 content=_stream_body(payload),
@@ -231,72 +153,77 @@ class AnthropicBatch(Provider):
                     "follow_redirects": False,
                 },
             )
-        except anthropic.RateLimitError as error:
-            wait = _retry_after(error)
-            if is_last or wait > MAX_RETRY_AFTER_S:
-                raise self._refused(error) from None
-            return wait
-        except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
-            if _is_refusal(error):
-                raise self._refused(error) from None
-            raise self._unknown(n_requests, self._say(error)) from None
-        batch_id = getattr(batch, "id", None)
-        if not isinstance(batch_id, str) or not batch_id:
-            raise self._unknown(n_requests, "the answer names no batch")
-        return batch_id
+            return need_id(getattr(batch, "id", None), "batch")
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
+            raise self._errors.of_create(key, error) from None
+
+    def status(self, batch_id: str) -> BatchState:
+        """Look at a batch once: see `Provider.status`."""
+        batch = self._batch(batch_id)
+        word = str(getattr(batch, "processing_status", None))
+        return BatchState(STATUS.get(word, BatchStatus.UNKNOWN), word, n_done=_count_done(batch))
+
+    def fetch(self, batch_id: str, into: Path) -> None:
+        """
+        Stream the results.
+
+        With fewer rows than the batch has requests, a download may have broken off unnoticed, and what it
+        lacks would be paid again; so rows are missing only if a second download lacks them too.
+        """
+        n_requests = count_requests(self._batch(batch_id))
+        if self._download(batch_id, into) < n_requests:
+            self._download(batch_id, into)
 
     def _download(self, batch_id: str, into: Path) -> int:
         """Download the results once, and count their rows."""
-        results = self.client.messages.batches.with_streaming_response.results(batch_id)
-        with results as response, into.open("wb") as handle:
-            for chunk in response.iter_bytes(CHUNK_BYTES):
-                handle.write(chunk)
-        n_rows, line = 0, b""
+        with self._reading(f"the results of batch {batch_id}"):
+            results = self.client.messages.batches.with_streaming_response.results(batch_id)
+            with results as response, into.open("w+b") as handle:
+                append_rows(response.iter_bytes(CHUNK_BYTES), handle)
         with into.open("rb") as handle:
-            for line in handle:
-                n_rows += bool(line.strip())
-        if line.strip() and not line.endswith(b"\n"):
-            json.loads(line)  # half a row is an error here
-        return n_rows
+            return sum(1 for line in handle if line.strip())
+
+    def _batch(self, batch_id: str) -> MessageBatch:
+        with self._reading(f"batch {batch_id}"):
+            return self.client.messages.batches.retrieve(batch_id)
 
     @contextlib.contextmanager
-    def _told(self, what: str, kind: type[ProviderError], *, is_last: bool = True) -> Iterator[None]:
-        """Turn the client's errors into the project's; a passing one is swallowed if another try follows."""
+    def _reading(self, what: str) -> Iterator[None]:
+        """Sort the errors of a call that changes nothing."""
         import anthropic
         import httpx2
 
         try:
             yield
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
-            if is_last or not _is_passing(error):
-                raise kind(
-                    f"{what} ({self._say(error)})",
-                    where=self.base_url,
-                    fix=f"Nothing is lost: run again. Results are kept {KEPT_DAYS} days.",
-                ) from None
+            raise self._errors.of_read(what, error) from None
 
-    def _refused(self, error: Exception) -> ProviderError:
-        return ProviderError(
-            f"the batch was not taken ({self._say(error)})",
-            where=self.base_url,
-            fix="Nothing was started. Mend what the provider names, then run again.",
+    def _check_size(self, payload: Path, n_requests: int) -> None:
+        n_bytes = payload.stat().st_size
+        if n_requests > self.limits.max_requests or n_bytes > self.limits.max_bytes:
+            raise LimitError(
+                f"{n_requests:,} requests with {n_bytes:,} bytes, but a batch takes "
+                f"{self.limits.max_requests:,} with {self.limits.max_bytes:,}",
+                where=str(payload),
+                fix="Nothing was sent. Lower max_requests or max_bytes.",
+            )
+
+    @functools.cached_property
+    def client(self) -> anthropic.Anthropic:
+        """The official client, which repeats nothing: whoever calls sleeps, and hears of a stop meanwhile."""
+        import anthropic
+
+        return anthropic.Anthropic(
+            api_key=self._errors.key, base_url=self.base_url, timeout=self.timeout_seconds, max_retries=0
         )
 
-    def _unknown(self, n_requests: int, why: str) -> UnknownOutcomeError:
-        return UnknownOutcomeError(
-            f"the call with {n_requests:,} requests was not answered ({why}); a paid batch may exist",
-            where=self.base_url,
-            fix="Run `snakemake` again: it looks for the batch before anything is sent.",
-        )
+    @functools.cached_property
+    def _errors(self) -> CallErrors:
+        return CallErrors(self._where, KEY_VARIABLE, f"{KEPT_DAYS} days", need_key(KEY_VARIABLE, self.name))
 
-    def _say(self, error: Exception) -> str:
-        """Say an error in a line that can be written anywhere: never with the key in it."""
-        status = getattr(error, "status_code", None)
-        words = getattr(error, "api_message", None) or str(error) or type(error).__name__
-        cause = error.__cause__ if status is None else None
-        text = f"{f'HTTP {status}: ' if status else ''}{words}{f' {cause}' if cause else ''}"
-        text = " ".join(text.split())[:500]
-        return text.replace(self.client.api_key or "\0", "***")
+    @property
+    def _where(self) -> str:
+        return f"anthropic, {self.base_url}"
 
 
 def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
@@ -336,33 +263,6 @@ def _stream_body(payload: Path) -> Iterator[bytes]:
                 yield bytes(chunk)
                 chunk.clear()
     yield bytes(chunk + TAIL)
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether asking again may help; only for calls that can be repeated freely."""
-    import anthropic
-
-    if isinstance(error, anthropic.APIStatusError):
-        return error.status_code in {408, 409, 429} or error.status_code >= 500
-    return not isinstance(error, anthropic.AnthropicError) or isinstance(error, anthropic.APIError)
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether a failed create call has surely started nothing."""
-    import anthropic
-    import httpx2
-
-    if isinstance(error, anthropic.APIStatusError):
-        return 400 <= error.status_code < 500 and error.status_code not in UNSURE_STATUS
-    never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
-    return isinstance(error.__cause__, never_sent)
-
-
-def _retry_after(error: anthropic.RateLimitError) -> float:
-    """Seconds that the provider asks to wait; a second where it does not say, or not in seconds."""
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(error.response.headers.get("retry-after", "1")))
-    return 1.0
 
 
 def _count_done(batch: MessageBatch) -> int | None:

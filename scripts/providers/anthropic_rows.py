@@ -47,16 +47,31 @@ def read_message_usage(usage: Mapping[str, Any]) -> Usage:
     --------
     >>> read_message_usage({"input_tokens": 5, "cache_read_input_tokens": 20, "output_tokens": 3})
     Usage(input_tokens=25, output_tokens=3, cached_tokens=20)
+    >>> written = {"ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 40}
+    >>> usage = read_message_usage({"input_tokens": 5, "cache_creation": written, "output_tokens": 3})
+    >>> usage.input_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens
+    (105, 100, 40)
     """
-    plain = read_usage(
-        {"input_tokens": usage.get("input_tokens"), "output_tokens": usage.get("output_tokens")}
+    by_age = _mapping(usage.get("cache_creation"))
+    plain, output, read = (
+        _count(usage.get(name)) for name in ("input_tokens", "output_tokens", "cache_read_input_tokens")
     )
-    read, written = (
-        read_usage({"input_tokens": usage.get(f"cache_{name}_input_tokens")}).input_tokens
-        for name in ("read", "creation")
+    brief, long = (_count(by_age.get(f"ephemeral_{age}_input_tokens")) for age in ("5m", "1h"))
+    written = _count(usage.get("cache_creation_input_tokens"))
+    if written is None and (brief, long) != (None, None):
+        written = (brief or 0) + (long or 0)
+    return Usage(
+        input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
+        output_tokens=output,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=long,
+        reasoning_tokens=_count(_mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
     )
-    total = None if plain.input_tokens is None else plain.input_tokens + (read or 0) + (written or 0)
-    return Usage(total, plain.output_tokens, read)
+
+
+def _count(value: Any) -> int | None:
+    return read_usage({"input_tokens": value}).input_tokens
 
 
 def _message_reply(message: Mapping[str, Any]) -> Reply:

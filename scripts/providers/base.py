@@ -48,6 +48,21 @@ class Limits:
 
     max_requests: int
     max_bytes: int
+    max_line_bytes: int | None = None
+    """Bytes of one request, where that is less than a whole batch."""
+    max_creates_per_hour: int | None = None
+    """Batches that may be started within an hour, over all models."""
+    max_enqueued_tokens: int | None = None
+    """Input tokens of one model that may be in its batches at once."""
+
+    def lowered(self, options: Mapping[str, Any]) -> Limits:
+        """Take the lower of each limit and the provider's setting of the same name."""
+        both = {
+            field.name: [getattr(self, field.name), options.get(field.name)]
+            for field in dataclasses.fields(self)
+        }
+        known = {name: [limit for limit in limits if limit is not None] for name, limits in both.items()}
+        return Limits(**{name: min(limits) for name, limits in known.items() if limits})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +78,8 @@ class BatchState:
     """Why a batch failed as a whole."""
     is_put_off: bool = False
     """Failed before any request was run, as the provider's queue was full: to be sent again later."""
+    is_final: bool = False
+    """Failed for a reason that sending the same requests again would meet again."""
 
 
 @dataclasses.dataclass(frozen=True)

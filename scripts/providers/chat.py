@@ -17,7 +17,9 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 RETRYABLE_STATUS = frozenset({0, 408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Status codes after which the same request may succeed."""
 
-RETRYABLE_CODES = frozenset({"server_error", "rate_limit_exceeded"})
+RETRYABLE_CODES = frozenset({"server_error", "rate_limit_exceeded", *map(str, RETRYABLE_STATUS - {0})})
+"""Codes of errors likewise; some providers write the status there."""
+
 MAX_CODE, MAX_MESSAGE = 200, 1000
 
 
@@ -111,12 +113,24 @@ def no_text_reply(reason: str | None, usage: Usage) -> Reply:
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Read token counts under either of their usual names."""
-    details = _mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    """
+    Read token counts under either of their usual names.
+
+    Examples
+    --------
+    >>> details = {"reasoning_tokens": 40}
+    >>> read_usage({"prompt_tokens": 9, "completion_tokens": 50, "completion_tokens_details": details})
+    Usage(input_tokens=9, output_tokens=50, cached_tokens=None, reasoning_tokens=40)
+    """
+    of_input = _mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    of_output = _mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     return Usage(
         input_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
         output_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
-        cached_tokens=_count(details.get("cached_tokens", usage.get("cached_tokens"))),
+        cached_tokens=_count(of_input.get("cached_tokens", usage.get("cached_tokens"))),
+        cache_write_tokens=_count(of_input.get("cache_write_tokens", usage.get("cache_write_tokens"))),
+        cache_write_1h_tokens=_count(usage.get("cache_write_1h_tokens")),
+        reasoning_tokens=_count(of_output.get("reasoning_tokens", usage.get("reasoning_tokens"))),
     )
 
 

@@ -106,8 +106,5 @@ def local_service(settings: Settings, provider: str) -> dict[str, Any]:
     return {
         "books": Path(books),
         "delay_seconds": (float(shortest), float(longest)),
-        "limits": Limits(
-            min(LIMITS.max_requests, given.get("max_requests", LIMITS.max_requests)),
-            min(LIMITS.max_bytes, given.get("max_bytes", LIMITS.max_bytes)),
-        ),
+        "limits": LIMITS.lowered(given),
     }

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from scripts.errors import BusyError, LimitError, NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.errors import LimitError, PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
+from scripts.providers.call_errors import CallErrors, need_id
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
+from scripts.providers.chat_checks import check_base_url
+from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
-from scripts.providers.openai_checks import PARAMETERS, check_base_url, check_sampling, is_reasoning
+from scripts.providers.openai_checks import PARAMETERS, check_sampling, is_reasoning
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from scripts.settings import Settings
 
-VARIABLE = "OPENAI_API_KEY"
-
-LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000)
+LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000, max_creates_per_hour=2_000)
 """From https://developers.openai.com/api/docs/guides/batch, read in November 2026."""
 
 MAX_METADATA = 512
@@ -38,8 +36,7 @@ MAX_METADATA = 512
 UPLOAD_RETRIES, LIST_RETRIES = 3, 5
 """How often the client may repeat these calls itself: neither starts anything."""
 
-CHUNK_BYTES = 1 << 20
-MAX_ERRORS, MAX_TEXT = 3, 500
+MAX_ERRORS = 3
 
 STATUSES = {
     "validating": BatchStatus.QUEUED,
@@ -54,11 +51,8 @@ STATUSES = {
 PUT_OFF_CODES = frozenset({"token_limit_exceeded"})
 """A batch that fails so was accepted, then turned away as too many tokens are queued; nothing was run."""
 
-NOTHING_LEFT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-"""Answers with status 429 after which waiting does not help."""
-
-NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
-"""Causes of a connection error that come before the first byte is sent."""
+MAY_PASS = frozenset({None, "server_error", "internal_error", "rate_limit_exceeded"}) | PUT_OFF_CODES
+"""Reasons for which a batch fails that lie with the provider; all others lie in the file and come again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +60,8 @@ class OpenAIBatch(Provider):
     """One model behind an endpoint of OpenAI's Batch API."""
 
     name: ClassVar[str] = "openai"
+    variable: ClassVar[str] = "OPENAI_API_KEY"
+    kept: ClassVar[str] = "30 days"
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     lag_seconds = 120.0
 
@@ -84,23 +80,24 @@ class OpenAIBatch(Provider):
         return cls(
             provider_model=settings.config["models"][model].get("model", model),
             base_url=options["base_url"],
-            endpoint=options["endpoint"],
+            endpoint=options.get("endpoint", cls.endpoint),
             timeout_seconds=options["timeout_seconds"],
-            limits=Limits(
-                min(LIMITS.max_requests, options.get("max_requests", LIMITS.max_requests)),
-                min(LIMITS.max_bytes, options.get("max_bytes", LIMITS.max_bytes)),
-            ),
+            limits=cls.limits.lowered(options),
         )
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
         """Check the key, the address and every decoding setting: see `Provider.check`."""
-        need_key(VARIABLE, cls.name)
+        need_key(cls.variable, cls.name)
         adapter = cls.from_settings(settings, model)
-        check_base_url(settings, adapter.base_url)
+        check_base_url(settings, cls.name, adapter.base_url)
         for trial in settings.trials:
             if trial.model == model:
-                check_sampling(settings, trial, adapter.provider_model, adapter.endpoint)
+                adapter.check_trial(settings, trial)
+
+    def check_trial(self, settings: Settings, trial: Trial) -> None:
+        """Check a trial's decoding settings; raises what `Provider.check` does."""
+        check_sampling(settings, trial, self.provider_model, self.endpoint)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render the body for the endpoint: see `Provider.body`."""
@@ -136,48 +133,26 @@ class OpenAIBatch(Provider):
 
         The list is read to its end: in which order it comes is not promised.
         """
-        import openai
-
         client = self._client.with_options(max_retries=LIST_RETRIES)
-        try:
+        with self._told(functools.partial(self._errors.of_list, key), TypeError, AttributeError):
             for batch in client.batches.list(limit=100):
                 if (batch.metadata or {}).get("trialmake_key") == key:
                     return batch.id
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-            raise UnknownOutcomeError(
-                f"the list of batches cannot be read ({self._describe(error)}), so a paid batch may exist",
-                where=self._where,
-                fix=f"Run again later: it looks for key {key[:12]}... before anything is sent.",
-            ) from None
         return None
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Upload the file, then start the batch, once: see `Provider.create`."""
-        import openai
-
-        file_id = self._upload(payload, key)
-        labels = {name: value[:MAX_METADATA] for name, value in metadata.items()}
-        try:
-            batch = self._client.with_options(max_retries=0).batches.create(
-                input_file_id=file_id,
-                endpoint=self.endpoint,  # type: ignore[arg-type]
-                completion_window="24h",
-                metadata={"trialmake_key": key, **labels},
+        n_bytes = payload.stat().st_size
+        if n_bytes > self.limits.max_bytes:
+            raise LimitError(
+                f"the shard has {n_bytes:,} bytes, but a batch takes {self.limits.max_bytes:,}",
+                where=self._errors.where,
+                fix="Lower max_bytes or max_requests of the provider.",
             )
-        except openai.APIStatusError as error:
-            if error.status_code >= 500 or error.status_code == 408:
-                raise self._unknown(key, error) from None
-            raise self._refusal(error) from None
-        except openai.APIConnectionError as error:
-            if type(error.__cause__).__name__ in NEVER_SENT:
-                raise self._busy(error) from None
-            raise self._unknown(key, error) from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise self._unknown(key, error) from None
-        batch_id = getattr(batch, "id", None)
-        if not isinstance(batch_id, str) or not batch_id:
-            raise self._unknown(key, ValueError("the answer names no batch"))
-        return batch_id
+        with self._told(self._errors.of_upload):
+            file_id = self._upload(payload, key)
+        with self._told(functools.partial(self._errors.of_create, key)):
+            return self._start(file_id, key, metadata)
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once: see `Provider.status`."""
@@ -190,8 +165,10 @@ class OpenAIBatch(Provider):
             status,
             raw,
             n_done=None if counts is None else (counts.completed or 0) + (counts.failed or 0),
-            error=self._clean("; ".join(f"{e.code}: {e.message}" for e in errors[:MAX_ERRORS])) or None,
+            error=self._errors.clean("; ".join(f"{e.code}: {e.message}" for e in errors[:MAX_ERRORS]))
+            or None,
             is_put_off=status is BatchStatus.FAILED and any(e.code in PUT_OFF_CODES for e in errors),
+            is_final=status is BatchStatus.FAILED and any(e.code not in MAY_PASS for e in errors),
         )
 
     def fetch(self, batch_id: str, into: Path) -> None:
@@ -203,73 +180,51 @@ class OpenAIBatch(Provider):
                 self._download(file_id, handle)
 
     def _download(self, file_id: str, handle: Any) -> None:
-        """Append a file; its last line must be whole, and gets its line feed."""
-        start = handle.tell()
-        with (
-            self._reading(f"file {file_id}"),
-            self._reader.files.with_streaming_response.content(file_id) as answer,
-        ):
-            for chunk in answer.iter_bytes(CHUNK_BYTES):
-                handle.write(chunk)
-        last = _last_line(handle, start)
-        try:
-            json.loads(last or "{}")
-        except ValueError:
-            raise self._busy(ValueError(f"file {file_id} did not come whole")) from None
-        if last and not last.endswith(b"\n"):
-            handle.write(b"\n")
+        stream = self._reader.files.with_streaming_response.content
+        with self._reading(f"file {file_id}"), stream(file_id) as answer:
+            append_rows(answer.iter_bytes(CHUNK_BYTES), handle)
 
     def _batch(self, batch_id: str) -> Batch:
         with self._reading(f"batch {batch_id}"):
             return self._reader.batches.retrieve(batch_id)
 
     def _upload(self, payload: Path, key: str) -> str:
-        import openai
-
-        n_bytes = payload.stat().st_size
-        if n_bytes > self.limits.max_bytes:
-            raise LimitError(
-                f"the shard has {n_bytes:,} bytes, but a batch takes {self.limits.max_bytes:,}",
-                where=self._where,
-                fix="Lower max_bytes or max_requests of the provider.",
-            )
+        """Upload the file; its id."""
         client = self._client.with_options(max_retries=UPLOAD_RETRIES)
-        try:
-            with payload.open("rb") as handle:  # a handle is streamed, a path would be read whole
-                file = (f"trialmake-{key[:16]}.jsonl", handle, "application/jsonl")
-                uploaded = client.files.create(file=file, purpose="batch")
-        except openai.APIStatusError as error:
-            raise (self._busy if error.status_code >= 500 else self._refusal)(error) from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise self._busy(error) from None
-        if not getattr(uploaded, "id", None):
-            raise self._busy(ValueError("the answer to the upload names no file"))
-        return uploaded.id
+        with payload.open("rb") as handle:  # a handle is streamed, a path would be read whole
+            file = (f"trialmake-{key[:16]}.jsonl", handle, "application/jsonl")
+            uploaded = client.files.create(file=file, purpose="batch")
+        return need_id(getattr(uploaded, "id", None), "file")
+
+    def _start(self, file_id: str, key: str, metadata: Mapping[str, str]) -> str:
+        """Start a batch of an uploaded file, once; its id."""
+        labels = {name: value[:MAX_METADATA] for name, value in metadata.items()}
+        batch = self._client.with_options(max_retries=0).batches.create(
+            input_file_id=file_id,
+            endpoint=self.endpoint,  # type: ignore[arg-type]
+            completion_window="24h",
+            metadata={"trialmake_key": key, **labels},
+        )
+        return need_id(getattr(batch, "id", None), "batch")
 
     @contextlib.contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
-        """Sort the errors of a call that changes nothing."""
+    def _told(self, tell: Callable[[Exception], PipelineError], *more: type[Exception]) -> Iterator[None]:
+        """Turn what the client raises, or an answer that cannot be read, into the project's error."""
         import httpx2
         import openai
 
+        kinds: tuple[type[Exception], ...] = (openai.OpenAIError, httpx2.HTTPError, ValueError, *more)
         try:
             yield
-        except openai.NotFoundError:
-            raise NoBatchError(
-                f"{what} is not there",
-                where=self._where,
-                fix=f"Was {VARIABLE} exchanged for another project's? Results are kept 30 days.",
-            ) from None
-        except openai.APIStatusError as error:
-            if error.status_code >= 500 or error.status_code in {408, 409}:
-                raise self._busy(error) from None
-            raise self._refusal(error) from None
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-            raise self._busy(error) from None
+        except kinds as error:
+            raise tell(error) from None
+
+    def _reading(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._told(functools.partial(self._errors.of_read, what))
 
     @functools.cached_property
     def _key(self) -> str:
-        return need_key(VARIABLE, self.name)
+        return need_key(self.variable, self.name)
 
     @functools.cached_property
     def _client(self) -> openai.OpenAI:
@@ -282,62 +237,6 @@ class OpenAIBatch(Provider):
         """The client for polls: whoever polls sleeps between two looks, and hears of a stop in between."""
         return self._client.with_options(max_retries=0)
 
-    @property
-    def _where(self) -> str:
-        return f"openai, {self.base_url}"
-
-    def _refusal(self, error: openai.APIStatusError) -> ProviderError:
-        """Make the error of a clear no; a 429 is one too (the call was not carried out), but not for long."""
-        if error.status_code == 429 and error.code not in NOTHING_LEFT:
-            return self._busy(error)
-        fix = "Nothing was started. Mend what the provider names, then run again."
-        if error.status_code in {401, 403}:
-            fix = f"Check {VARIABLE} and what its project may do; nothing was started."
-        return ProviderError(f"refused: {self._describe(error)}", where=self._where, fix=fix)
-
-    def _busy(self, error: Exception) -> BusyError:
-        return BusyError(
-            f"cannot be reached or asks to wait: {self._describe(error)}",
-            where=self._where,
-            fix="Nothing is lost: run again later.",
-            retry_after_s=_retry_after(getattr(error, "response", None)),
-        )
-
-    def _unknown(self, key: str, error: Exception) -> UnknownOutcomeError:
-        return UnknownOutcomeError(
-            f"the answer to the create call was lost ({self._describe(error)}); a paid batch may exist",
-            where=self._where,
-            fix=f"Run again: it looks for key {key[:12]}... before anything is sent.",
-        )
-
-    def _describe(self, error: Exception) -> str:
-        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
-        status = getattr(error, "status_code", None)
-        body = getattr(error, "body", None)
-        words = body.get("message") if isinstance(body, Mapping) else None
-        if status is not None:
-            return self._clean(f"status {status}: {words or 'no reason given'}")
-        return self._clean(f"{error}{cause}")
-
-    def _clean(self, text: str) -> str:
-        """Shorten a provider's words, and take the key out: some servers quote it."""
-        return text.replace(self._key, "***")[:MAX_TEXT]
-
-
-def _retry_after(response: Any) -> float | None:
-    """Seconds that the provider asks to wait; None if it does not say."""
-    with contextlib.suppress(AttributeError, TypeError, ValueError):
-        seconds = float(response.headers.get("retry-after"))
-        return seconds if 0 <= seconds < float("inf") else None
-    return None
-
-
-def _last_line(handle: Any, start: int) -> bytes:
-    """Return the last line that was written after `start`, and leave the handle at the end."""
-    end, tail = handle.seek(0, os.SEEK_END), b""
-    while end > start and not re.search(rb"\n.", tail, re.DOTALL):
-        begin = max(start, end - CHUNK_BYTES)
-        handle.seek(begin)
-        tail, end = handle.read(end - begin) + tail, begin
-    handle.seek(0, os.SEEK_END)
-    return tail[tail.rstrip(b"\n").rfind(b"\n") + 1 :]
+    @functools.cached_property
+    def _errors(self) -> CallErrors:
+        return CallErrors(f"{self.name}, {self.base_url}", self.variable, self.kept, self._key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scripts.providers.chat_checks import find_problem
 
 if TYPE_CHECKING:
     from scripts.records import Trial
@@ -33,18 +35,6 @@ def is_reasoning(model: str) -> bool:
     return REASONING.match(model) is not None
 
 
-def check_base_url(settings: Settings, url: str) -> None:
-    """Refuse an address that is none, or that holds a secret."""
-    if re.fullmatch(r"https?://[^\s@?#]+", url) is None:
-        raise settings.error(
-            "is not a plain address",
-            "providers",
-            "openai",
-            "base_url",
-            fix="Write it as https://HOST/v1, without a user, a key or a question mark.",
-        )
-
-
 def check_sampling(settings: Settings, trial: Trial, model: str, endpoint: str) -> None:
     """
     Refuse a decoding setting that the model or the endpoint would refuse, once the batch is there.
@@ -57,7 +47,7 @@ def check_sampling(settings: Settings, trial: Trial, model: str, endpoint: str) 
     sampling = {key: value for key, value in trial.sampling.items() if value is not None}
     reasons = is_reasoning(model) and sampling.get("reasoning_effort") != "none"
     for key, value in sampling.items():
-        problem = _problem(key, value)
+        problem = find_problem(key, value, RANGES, WORDS)
         fix = f"Set {key} to null, or to what is allowed, for the trial {trial.name}."
         if problem is None and reasons and key in NOT_FOR_REASONING:
             problem = f"is {value!r}, but the reasoning model {model} takes no {key}"
@@ -66,17 +56,3 @@ def check_sampling(settings: Settings, trial: Trial, model: str, endpoint: str) 
             problem = f"is {value!r}, but the endpoint /v1/responses takes no {key}"
         if problem is not None:
             raise settings.error(problem, "sampling", key, fix=fix)
-
-
-def _problem(key: str, value: Any) -> str | None:
-    if key in RANGES:
-        low, high = RANGES[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            return f"is {value!r}, but must be a number from {low} to {high}"
-    if key in WORDS and value not in WORDS[key]:
-        return f"is {value!r}, but must be one of {', '.join(WORDS[key])}"
-    if key in {"seed", "max_tokens"} and (isinstance(value, bool) or not isinstance(value, int)):
-        return f"is {value!r}, but must be a whole number"
-    if key == "stop" and not isinstance(value, str):
-        return f"is {value!r}, but must be a text"
-    return None

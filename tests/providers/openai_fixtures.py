@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from openai_server import OpenAIServer
 
-from scripts import dispatch
+from scripts.dispatch import sender
 from scripts.providers.openai_batch import OpenAIBatch
 
 
@@ -13,7 +13,7 @@ from scripts.providers.openai_batch import OpenAIBatch
 def server_fixture(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(OpenAIBatch, "lag_seconds", 0.3)
-    monkeypatch.setattr(dispatch, "FIRST_REST_S", 0.05)
+    monkeypatch.setattr(sender, "FIRST_REST_S", 0.05)
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     for name in ("OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -23,7 +23,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 SPECIFICATION = (
     Path(__file__).resolve().parents[2].parent / "shared" / "contracts" / "openai-batch.openapi.json"
@@ -115,6 +115,9 @@ class OpenAIServer:
     """What was against the specification."""
     url: str = ""
 
+    handler: ClassVar[type[BaseHTTPRequestHandler]]
+    """Reads the calls and writes the answers; of this service, `Handler`."""
+
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
 
@@ -127,7 +130,7 @@ class OpenAIServer:
     @contextlib.contextmanager
     def running(self) -> Iterator[OpenAIServer]:
         """Serve until the end of the block."""
-        handler = type("Handler", (_Handler,), {"service": self})
+        handler = type("Handler", (self.handler,), {"service": self})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             server.daemon_threads = True
             server.block_on_close = False
@@ -206,7 +209,7 @@ class OpenAIServer:
         return {**page, **ends, "has_more": start + len(chosen) < len(ids)}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     service: OpenAIServer
     protocol_version = "HTTP/1.1"
 
@@ -243,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self._read_body() if body is None else body
         time.sleep(service.delays_s.get(call, 0.0))
-        if self.headers.get("Authorization") != f"Bearer {service.key}":
+        if not self._is_allowed(call):
             seen = self.headers.get("Authorization", "").removeprefix("Bearer ")
             self._fail(401, "invalid_api_key", f"Incorrect API key provided: {seen}.")
             return
@@ -259,12 +262,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self._fail(fault.status, fault.code, "a dial says so", fault.headers)
         elif reply is None:
             self._fail(404, "not_found", f"No such object: {argument}")
-        elif isinstance(reply, bytes):
-            self._send(200, reply, "application/octet-stream", cut_after=fault and fault.cut_after)
         else:
-            self._send(
-                200, json.dumps(reply).encode(), "application/json", cut_after=fault and fault.cut_after
-            )
+            self._reply(reply, cut_after=fault and fault.cut_after)
+
+    def _reply(self, reply: Any, *, cut_after: int | None) -> None:
+        if isinstance(reply, bytes):
+            self._send(200, reply, "application/octet-stream", cut_after=cut_after)
+        else:
+            self._send(200, json.dumps(reply).encode(), "application/json", cut_after=cut_after)
+
+    def _is_allowed(self, call: str) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {self.service.key}"
 
     def _next_fault(self, call: str) -> Fault | None:
         waiting = self.service.faults[call]
@@ -304,12 +312,14 @@ class _Handler(BaseHTTPRequestHandler):
             return found
         return service.files.get(argument) if call == "download" else None
 
-    def _take_file(self, body: bytes) -> dict[str, Any]:
+    def _read_form(self, body: bytes) -> dict[str, Any]:
+        """Read the parts of a multipart form by their names."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        parts = {
-            part.get_param("name", header="content-disposition"): part
-            for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
-        }
+        parts = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
+        return {str(part.get_param("name", header="content-disposition")): part for part in parts}
+
+    def _take_file(self, body: bytes) -> dict[str, Any]:
+        parts = self._read_form(body)
         service = self.service
         purpose = parts["purpose"].get_content().strip()
         content = parts["file"].get_payload(decode=True)
@@ -357,3 +367,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.shutdown(socket.SHUT_RDWR)
         self.connection.close()
+
+
+OpenAIServer.handler = Handler

@@ -149,9 +149,10 @@ def test_a_full_queue_is_no_attempt_and_its_requests_are_sent_later(server, tmp_
     server.errors = [QUEUE_FULL, [], QUEUE_FULL, []]
     rows = run(settings, server)
     assert [(row["attempt"], row["absent"]) for row in rows] == [(1, None)] * 4
-    assert (len(server.batches), len(server.billed), len(set(server.billed))) == (4, 4, 4)
+    # The third batch was alone and yet too much: its requests go out in halves.
+    assert (len(server.batches), len(server.billed), len(set(server.billed))) == (5, 4, 4)
     assert len(run(settings, server)) == 4
-    assert len(server.batches) == 4
+    assert len(server.batches) == 5
 
 
 def test_a_full_queue_met_by_a_second_attempt_is_no_attempt_either(server, tmp_path):
@@ -304,13 +305,21 @@ def test_a_batch_rejected_for_good_is_counted_and_named(server, tmp_path):
     settings = experiment_settings(server, tmp_path, max_attempts=2)
     problem = {"code": "model_not_found", "message": "The model does not exist"}
     server.errors = [[problem]] * 9
-    with pytest.raises(ProviderError, match="4 errored"):
+    with pytest.raises(ProviderError, match="4 errored") as told:
         run(settings, server)
-    assert (len(server.batches), server.billed) == (2, [])
+    assert "model_not_found: The model does not exist" in told.value.fix
+    assert (len(server.batches), server.billed) == (1, [])
     with Ledger(settings.run_root / "ledger" / settings.trials[0].name) as ledger:
         assert {entry.error for entry in ledger.shards.values()} == {
             "model_not_found: The model does not exist"
         }
+
+
+def test_a_batch_that_failed_at_the_provider_is_sent_again(server, tmp_path):
+    settings = experiment_settings(server, tmp_path, max_attempts=2)
+    server.errors = [[{"code": "server_error", "message": "Please try again"}], []]
+    assert len(run(settings, server)) == 8
+    assert (len(server.batches), len(server.billed)) == (2, 4)
 
 
 def test_a_crash_before_the_answer_is_on_disk_adopts_the_batch(settings, server, monkeypatch):

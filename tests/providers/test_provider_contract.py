@@ -16,7 +16,11 @@ from collections import Counter
 import pytest
 from anthropic_server import KEY as ANTHROPIC_KEY
 from anthropic_server import serve as serve_anthropic
+from fireworks_server import ACCOUNT as FIREWORKS_ACCOUNT
+from fireworks_server import FireworksServer
+from mistral_server import MistralServer
 from openai_server import OpenAIServer
+from together_server import TogetherServer
 
 from scripts.datasets import item_row, prepared_schema
 from scripts.errors import ProviderError
@@ -30,9 +34,12 @@ from scripts.providers import (
     provider_schema,
 )
 from scripts.providers.anthropic_batch import AnthropicBatch
+from scripts.providers.fireworks_batch import FireworksBatch
+from scripts.providers.mistral_batch import MistralBatch
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.providers.replay import Replay
 from scripts.providers.simulated import RATES, Simulated
+from scripts.providers.together_batch import TogetherBatch
 from scripts.records import Item, Outcome, Reply, Request, Trial, digest
 
 ITEMS = [Item(f"q{n}", f"Question {n}?", (f"Answer {n}",)) for n in range(5)]
@@ -69,12 +76,32 @@ def make_openai(folder):
     return OpenAIBatch("gpt-4o-mini", OPENAI.url, timeout_seconds=5.0)
 
 
-OPENAI = OpenAIServer()
+@contextlib.contextmanager
+def make_fireworks(folder):
+    with FireworksServer().running() as service, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_API_KEY", service.key)
+        patch.setattr("scripts.providers.fireworks_batch.READY_REST_S", 0.01)
+        yield FireworksBatch("accounts/fireworks/models/m", service.url, FIREWORKS_ACCOUNT, timeout_seconds=5)
+    assert service.breaches == []
+
+
+def make_together(folder):
+    return TogetherBatch("meta-llama/Llama-3.3-70B-Instruct-Turbo", TOGETHER.url, timeout_seconds=5.0)
+
+
+def make_mistral(folder):
+    return MistralBatch("mistral-small-latest", MISTRAL.url.removesuffix("/v1"), timeout_seconds=5.0)
+
+
+OPENAI, TOGETHER, MISTRAL = OpenAIServer(), TogetherServer(), MistralServer()
 ADAPTERS = {
     "anthropic": make_anthropic,
+    "fireworks": make_fireworks,
     "simulated": make_simulated,
     "replay": make_replay,
     "openai": make_openai,
+    "together": make_together,
+    "mistral": make_mistral,
 }
 
 
@@ -87,10 +114,21 @@ def services():
     assert OPENAI.breaches == []
 
 
+@pytest.fixture(scope="module", autouse=True)
+def together_and_mistral():
+    with pytest.MonkeyPatch.context() as patch, TOGETHER.running(), MISTRAL.running():
+        patch.setenv("TOGETHER_API_KEY", TOGETHER.key)
+        patch.setenv("MISTRAL_API_KEY", MISTRAL.key)
+        yield
+    assert TOGETHER.breaches == MISTRAL.breaches == []
+
+
 @pytest.fixture(autouse=True)
 def empty_books():
-    OPENAI.batches.clear()
-    OPENAI.ended.clear()
+    for service in (OPENAI, TOGETHER, MISTRAL):
+        service.batches.clear()
+        service.ended.clear()
+        service.files.clear()
 
 
 def test_every_adapter_is_held_to_the_contract():

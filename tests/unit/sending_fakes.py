@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from scripts.dispatch import Sender, make_sender
+from scripts.dispatch import Sender, live_shards, make_sender, unsent_requests
 from scripts.files import dump_line, read_jsonl
-from scripts.ledger import Ledger
+from scripts.ledger import Ledger, ShardEntry
 from scripts.providers import BatchState, BatchStatus, Limits, LostCall, Provider
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.records import Request, Trial
@@ -171,3 +171,19 @@ def events(settings: Settings, trial: str) -> list[str]:
     """The words of a trial's ledger, in order."""
     path = settings.run_root / "ledger" / trial / "events.jsonl"
     return [json.loads(line)["event"] for line in path.read_text().splitlines()]
+
+
+def ledger_of(settings: Settings, trial: str = "t") -> Ledger:
+    return Ledger(settings.run_root / "ledger" / trial)
+
+
+def send(
+    settings: Settings, provider: Provider, requests: list[Request], *, trial: str = "t", **changes: Any
+) -> list[ShardEntry]:
+    """What the submit phase does."""
+    path = write_requests(settings.run_root / f"{trial}.jsonl", requests)
+    with ledger_of(settings, trial) as ledger:
+        sender = make_fake_sender(settings, ledger, provider, **changes)
+        sender.reconcile()
+        sender.send(unsent_requests(path, ledger), attempt=1)
+        return live_shards(path, ledger)

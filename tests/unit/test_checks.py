@@ -206,3 +206,23 @@ def test_a_scorer_of_the_users_own_is_asked_once_per_dataset(
     import second_scorer_of_this_test  # type: ignore[import-not-found]
 
     assert second_scorer_of_this_test.n == [1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"resubmit": ["nobody/s0001"]}, "resubmit: no trial is called 'nobody'"),
+        ({"adopt": {"nobody/s0001": "batch_1"}}, "adopt: no trial is called 'nobody'"),
+        ({"resubmit": ["nobody"]}, "resubmit[0]: 'nobody' is not a valid shard"),
+    ],
+)
+def test_a_decision_about_a_shard_of_no_trial_is_refused(
+    experiment: SmallExperiment, changes: Mapping[str, Any], said: str
+) -> None:
+    assert said in message(experiment, **changes)
+
+
+def test_two_decisions_about_one_shard_are_refused(experiment: SmallExperiment) -> None:
+    shard = f"{experiment.load().trials[0].name}/s0001"
+    said = message(experiment, adopt={shard: "batch_1"}, resubmit=[shard])
+    assert f"resubmit: {shard} stands under adopt as well" in said

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fake_runs import PLAIN, FakeRun, snapshot
 
-from scripts import list_runs, run_all, status, stop_run
+from scripts import list_runs, reprice, run_all, show_ledger, status, stop_run
 from scripts.files import write_json
 from scripts.records import PHASES
 from scripts.run_state import STATE_FILE
@@ -25,6 +25,8 @@ COMMANDS = {
     "stop_run": stop_run.main,
     "status": status.main,
     "list_runs": list_runs.main,
+    "ledger": show_ledger.main,
+    "reprice": reprice.main,
 }
 SNAKEFILE = str(PROJECT_ROOT / "Snakefile")
 

@@ -1,5 +1,7 @@
 """A fingerprint changes with what an output is made from, and with nothing else."""
 
+import dataclasses
+import datetime
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Any
 import pytest
 from small_experiments import SmallExperiment
 
+from scripts import pricing
 from scripts.fingerprints import CODE, code_digest, made_from
 from scripts.prompts import load_template
+from scripts.rates import listed_price
 from scripts.records import PHASES
 
 UNITS = {"prepare": "quiz"}
@@ -63,6 +67,20 @@ def test_a_changed_key_makes_only_its_own_phases_run_again(
 def test_only_the_runs_report_hangs_on_what_share_may_fail(experiment: SmallExperiment) -> None:
     here, there = experiment.load(), experiment.load(max_error_rate=0.5)
     assert made_from(here, "report", "") != made_from(there, "report", "")
+
+
+def test_the_same_rates_on_another_day_leave_costs_alone_and_other_rates_do_not(
+    experiment: SmallExperiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.config["models"] = {"sim": {"provider": "openai", "model": "gpt-4o-mini"}}
+    price = listed_price("gpt-4o-mini", "openai", datetime.date(2026, 11, 23))
+    assert price is not None
+    seen = []
+    for changes in ({}, {"as_of": "2026-11-24"}, {"output": price.output * 2}):
+        again = dataclasses.replace(price, **changes)  # type: ignore[arg-type]
+        monkeypatch.setattr(pricing, "listed_price", lambda *_, again=again: again)
+        seen.append(made_from(experiment.load(), "costs", TRIAL))
+    assert seen[0] == seen[1] != seen[2]
 
 
 def test_another_trial_changes_nothing_of_this_one(experiment: SmallExperiment) -> None:

@@ -52,6 +52,26 @@ def test_tokens_are_summed_over_attempts_and_the_last_decides(tmp_path):
     (row,) = parse(tmp_path, [request], attempts)
     assert (row["outcome"], row["text"], row["batch_id"], row["attempts"]) == ("answered", "at last", "b3", 3)
     assert (row["input_tokens"], row["output_tokens"], row["cached_tokens"]) == (20, 4, None)
+    assert [each["output_tokens"] for each in row["usage_by_attempt"]] == [2, None, 2]
+
+
+def test_tokens_of_reasoning_and_caches_have_columns_of_their_own(tmp_path):
+    (request,) = make_requests(1)
+    row = answer_row(request.request_key)
+    row["response"]["body"]["usage"] = {
+        "prompt_tokens": 50,
+        "completion_tokens": 30,
+        "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 40},
+        "completion_tokens_details": {"reasoning_tokens": 25},
+    }
+    (row,) = parse(tmp_path, [request], [Settled(request.request_key, "b1", 1, row)])
+    assert (row["input_tokens"], row["output_tokens"], row["cached_tokens"]) == (50, 30, 5)
+    assert (row["cache_write_tokens"], row["cache_write_1h_tokens"], row["reasoning_tokens"]) == (
+        40,
+        None,
+        25,
+    )
+    assert row["usage_by_attempt"] is None
 
 
 def test_tokens_of_items_with_one_text_are_counted_once(tmp_path):

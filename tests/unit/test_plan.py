@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planned_experiments import BRIEF, PLAIN, make_experiment, plan_of, text_of, tree
+from sending_fakes import answer_row
 from small_experiments import SmallExperiment
 
 from scripts.analysis.power import needed_items, smallest_detectable_difference
 from scripts.build import build_trial
 from scripts.dispatch import read_request_keys, read_requests, unsent_requests
-from scripts.forecast import forecast_trials
+from scripts.files import dump_line
+from scripts.forecast import TrialForecast, forecast_trials
 from scripts.ledger import Ledger, write_keys
 from scripts.plan import main
 from scripts.prepare import prepare_dataset
-from scripts.pricing import estimate_usage, find_price
+from scripts.pricing import Price, estimate_usage, find_price
+from scripts.providers import service_digest
 from scripts.settings import Settings
 from scripts.trials import Trial
 
@@ -166,6 +171,16 @@ def test_a_model_without_a_price_costs_null_and_never_zero(
     assert plan_of(experiment, capsys)["budget"]["verdict"] == "unpriced"
 
 
+def test_the_typical_cost_is_of_the_tier_of_a_typical_request() -> None:
+    long = Price(Decimal(2), Decimal(4), Decimal(2), Decimal(1), "test")
+    price = dataclasses.replace(long, input=Decimal(1), output=Decimal(2), tiers=((1000, long),))
+    trial = Trial("t", "m", "p", {})
+    few = TrialForecast(trial, 10, n_sent=0, n_repeated=0, input_tokens=4000, output_limit=10)
+    many = dataclasses.replace(few, input_tokens=40_000)
+    assert few.describe(price, 5)["cost_usd"] == {"typical": 3100e-6, "upper": 8400e-6}
+    assert many.describe(price, 5)["cost_usd"] == {"typical": 60_200e-6, "upper": 80_400e-6}
+
+
 @pytest.mark.parametrize(
     ("budget", "verdict"), [(1.0, "enough"), (0.0002, "maybe"), (0.00002, "short"), (None, "none")]
 )
@@ -192,6 +207,27 @@ def test_what_a_run_has_sent_is_not_counted_again_but_held_against_the_budget(
     text = text_of(experiment, capsys)
     assert "6 requests, 2 of them sent before and not counted below." in text
     assert "Budget: $0.25 left of $1.00: enough" in text
+
+
+def test_answers_of_other_runs_are_not_counted_again_where_they_are_reused(
+    experiment: SmallExperiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment.config["datasets"]["quiz"]["path"] = str(experiment.folder / "quiz.jsonl")
+    first = experiment.load()
+    requests = build(first, first.trial_by_name[BRIEF])
+    keys = [key for key, _ in read_request_keys(requests)][:2]
+    with Ledger(first.run_root / "ledger" / BRIEF) as ledger:
+        write_keys(ledger.folder / "keys.tmp", keys)
+        shard = ledger.plan(attempt=1, keys=ledger.folder / "keys.tmp", n_requests=2)
+        service = service_digest(first, first.trial_by_name[BRIEF].model)
+        ledger.record("intent", shard, key="k", service=service)
+        ledger.record("submitted", shard, batch_id="b1")
+        ledger.replies_path(shard).write_text("".join(dump_line(answer_row(key)) for key in keys))
+        ledger.record("downloaded", shard, status="done")
+    experiment.config["run_id"] = "grown"
+    assert [trial["n_sent"] for trial in plan_of(experiment, capsys)["trials"]] == [0, 0]
+    experiment.config["reuse"] = "store"
+    assert [trial["n_sent"] for trial in plan_of(experiment, capsys)["trials"]] == [0, 2]
 
 
 def test_the_power_is_that_of_the_planned_items_and_replicates(

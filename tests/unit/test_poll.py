@@ -11,15 +11,18 @@ from sending_fakes import (
     answer_row,
     error_row,
     events,
+    ledger_of,
     make_fake_sender,
     make_requests,
     make_settings,
+    send,
     write_requests,
 )
 
 from scripts import poll
 from scripts.dispatch import unsent_requests
 from scripts.errors import DataError, ProviderError, StateError
+from scripts.jobs import say_once
 from scripts.ledger import Ledger, read_shards
 from scripts.poll import poll_trial
 from scripts.providers import BatchState, BatchStatus
@@ -183,10 +186,41 @@ def test_empty_lines_and_carriage_returns_do_not_matter(bench):
     assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
 
 
-def test_an_unknown_status_is_polled_on(bench):
-    states = iter([BatchStatus.UNKNOWN, BatchStatus.QUEUED, BatchStatus.FINALIZING, BatchStatus.DONE])
-    bench.provider.status_of = lambda _: BatchState(next(states), "??")
+def test_an_unknown_status_is_polled_on_and_told_once(bench, capsys):
+    say_once.cache_clear()
+    unknown = [BatchStatus.UNKNOWN] * 3
+    states = iter([*unknown, BatchStatus.QUEUED, BatchStatus.FINALIZING, BatchStatus.DONE])
+    bench.provider.status_of = lambda _: BatchState(next(states), "resting")
     assert len(bench.run()) == 4
+    assert capsys.readouterr().err.count("the status 'resting' is not known here") == 1
+
+
+@pytest.mark.parametrize(("is_final", "n_batches"), [(True, 1), (False, 3)])
+def test_a_batch_that_fails_for_good_is_not_sent_again(bench, is_final, n_batches):
+    failed = BatchState(BatchStatus.FAILED, "failed", error="model_not_found", is_final=is_final)
+    bench.provider.status_of = lambda _: failed
+    bench.provider.respond = lambda keys, attempt: []
+    assert bench.outcomes(bench.run()) == [Outcome.ERRORED] * 4
+    assert len(bench.provider.batches) == n_batches
+
+
+def test_what_waits_for_a_full_queue_goes_on_when_a_batch_of_another_trial_ends(tmp_path, monkeypatch):
+    bench = Bench(tmp_path, monkeypatch, make_requests(4), providers={"simulated": {"poll_seconds": 20}})
+    send(bench.settings, FakeProvider(), make_requests(1, text="Other"), trial="other")
+    states = iter([BatchState(BatchStatus.FAILED, "failed", error="full", is_put_off=True)])
+    bench.provider.status_of = lambda _: next(states, BatchState(BatchStatus.DONE, "completed"))
+
+    def end_the_other():
+        with ledger_of(bench.settings, "other") as ledger:
+            ledger.record("terminal", "s0001", status="done")
+
+    timer = threading.Timer(0.5, end_the_other)
+    timer.start()
+    started = time.monotonic()
+    assert len(bench.run()) == 4
+    timer.join()
+    assert time.monotonic() - started < 10
+    assert [len(batch["keys"]) for batch in bench.provider.batches.values()] == [4, 4]
 
 
 def test_requests_of_one_key_have_one_row_and_both_count(tmp_path, monkeypatch, capsys):

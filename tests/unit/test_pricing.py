@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_settings, write_requests
 
+from scripts import pricing
 from scripts.dispatch import unsent_requests
-from scripts.errors import ProviderError
+from scripts.errors import DataError, ProviderError
 from scripts.ledger import Ledger
-from scripts.pricing import REHEARSAL, Price, estimate_usage, find_price, spent_usd
+from scripts.pricing import (
+    REHEARSAL,
+    Price,
+    estimate_usage,
+    find_price,
+    present_price,
+    read_prices,
+    record_prices,
+    spent_usd,
+)
+from scripts.rates import RATES, configured_price
 from scripts.records import Usage
 
 PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
@@ -16,7 +31,7 @@ PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
 
 def config(name="m", *, provider="openai", model=None, **prices):
     options = {"provider": provider} | ({"model": model} if model else {})
-    return {"models": {name: options}, "prices": prices}
+    return {"models": {name: options}, "prices": prices, "experiments_dir": "none", "run_id": "none"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +51,41 @@ def config(name="m", *, provider="openai", model=None, **prices):
 def test_tokens_are_priced_once_and_exactly(usage, cost):
     expected = None if cost is None else Decimal(cost)
     assert PRICE.cost(usage) == expected
+
+
+def test_what_is_written_to_a_cache_is_priced_by_how_long_it_is_kept():
+    rates = {"input": 10, "output": 100, "cached_input": 1, "cache_write": 12.5, "cache_write_1h": 20}
+    usage = Usage(1000, 1, 100, 600, 200)
+    both, brief, neither = (
+        configured_price({key: rates[key] for key in list(rates)[:n]}).cost(usage) for n in (5, 4, 3)
+    )
+    assert both == (300 * 10 + 100 * 1 + 400 * Decimal("12.5") + 200 * 20 + 100) / Decimal(2_000_000)
+    assert brief == (300 * 10 + 100 * 1 + 600 * Decimal("12.5") + 100) / Decimal(2_000_000)
+    assert neither == (900 * 10 + 100 * 1 + 100) / Decimal(2_000_000)
+
+
+def test_more_written_than_there_was_is_never_a_negative_price():
+    price = configured_price({"input": 10, "output": 0, "cache_write": 20, "batch_multiplier": 1})
+    assert price.cost(Usage(100, 0, 60, 10_000, 20_000)) == Decimal(100 * 10 + 40 * 10) / 1_000_000
+
+
+def test_a_price_says_whether_its_batch_rate_was_given_or_assumed():
+    plain = {"input": 1, "output": 2}
+    assumed, given = configured_price(plain), configured_price({**plain, "batch_multiplier": 0.5})
+    assert assumed.batch_multiplier == given.batch_multiplier == Decimal("0.5")
+    assert [price.to_json()["batch_rate"] for price in (assumed, given)] == ["defaulted", "found"]
+
+
+RATE = st.decimals(0, 100, places=4)
+
+
+@given(st.fixed_dictionaries({"input": RATE, "output": RATE}, optional=dict.fromkeys(RATES[2:], RATE)))
+def test_rates_that_were_written_down_give_the_same_dollars_again(rates):
+    price = configured_price({**rates, "batch_multiplier": 0.5})
+    again = configured_price(price.to_json())
+    usage = Usage(1_234_567, 89_012, 34_567, 8_901, 2_345)
+    assert again == price
+    assert again.cost(usage) == price.cost(usage)
 
 
 def test_the_configuration_wins_over_rehearsal_rates_and_the_table():
@@ -65,6 +115,62 @@ def test_the_table_gives_batch_rates_where_it_has_them():
     }
     assert price.source.startswith("genai-prices")
     assert ("batch rates" in price.source) == (price.input == Decimal("0.075"))
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """A run that has recorded its prices, of which the table has changed one since."""
+    run = config(model="gpt-4o-mini") | {"experiments_dir": str(tmp_path)}
+    run["models"] |= {"s": {"provider": "simulated"}, "x": {"provider": "openai", "model": "no-such-model-9"}}
+    before = find_price(run, "m")
+    record_prices(run)
+    after = dataclasses.replace(before, input=Decimal(7), version="9.9.9")
+    monkeypatch.setattr(pricing, "listed_price", lambda *_: after)
+    return run, before, after
+
+
+def test_a_run_keeps_the_rates_that_it_has_recorded(started):
+    run, before, after = started
+    assert read_prices(run) == {"openai/gpt-4o-mini": before}
+    assert (find_price(run, "m"), present_price(run, "m")) == (before, after)
+    path = Path(run["experiments_dir"]) / "run_none" / "prices.json"
+    written = path.read_bytes()
+    run["models"]["s"]["accuracy"] = 0.5
+    del run["models"]["x"]
+    record_prices(run)
+    assert path.read_bytes() == written
+
+
+def test_what_was_recorded_yields_to_the_configuration_and_never_stands_for_another_model(started):
+    run, _, after = started
+    run["prices"]["gpt-4o-mini"] = {"input": 3, "output": 4}
+    assert find_price(run, "m").input == 3
+    run["prices"].clear()
+    assert find_price(run, "s") is REHEARSAL
+    run["models"]["m"] = {"provider": "openai", "model": "gpt-4o"}
+    assert find_price(run, "m") is after
+    run["models"]["m"] = {"provider": "replay", "model": "gpt-4o-mini"}
+    assert find_price(run, "m") is after
+
+
+def test_a_model_that_is_new_is_recorded_beside_the_others(started):
+    run, before, after = started
+    run["models"]["new"] = {"provider": "openai", "model": "gpt-4o"}
+    record_prices(run)
+    assert read_prices(run) == {
+        "openai/gpt-4o-mini": before,
+        "openai/gpt-4o": after,
+        "openai/no-such-model-9": after,
+    }
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"prices": {"openai/gpt-4o": {"input": 1}}}', '{"prices": 1}'])
+def test_recorded_prices_that_are_broken_are_an_error(started, text):
+    run, *_ = started
+    path = Path(run["experiments_dir"]) / "run_none" / "prices.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"prices\.json: is not what a run's start has written"):
+        find_price(run, "m")
 
 
 @pytest.mark.parametrize("provider", ["openai", "replay", "nobody"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scripts.ledger import STATES, Ledger
+from scripts.settings import PROJECT_ROOT
 from scripts.show_ledger import describe_ledger, main
 
 
@@ -60,6 +63,7 @@ def test_totals_count_what_was_sent_and_nothing_else(experiments: Path) -> None:
         "n_requests_sent": 1008,
         "n_in_flight": 2,
         "n_requests_in_flight": 8,
+        "n_requests_reused": 0,
         "n_refused": 1,
         "spent_usd": 0.1,
         "reserved_usd": 0.2,
@@ -79,6 +83,20 @@ def test_the_page_fits_80_columns_and_says_what_happened(
     assert "s0001: [red]no such model[/red]" in text
     assert "1,008 requests sent in 3 of 5 shards, 8 of them in flight." in text
     assert "9.00" not in text  # what was refused is not reserved
+
+
+def test_answers_taken_from_another_run_are_neither_sent_nor_paid_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ledger(tmp_path / "run_x" / "ledger" / "alpha") as ledger:
+        reused = plan(ledger, n_requests=4)
+        ledger.record("downloaded", reused, batch_id="b1", status="done", reused_from="run_a/alpha/s0001")
+        ledger.record("reconciled", reused, cost_usd=0.0)
+    main(["--run_id", "x", "--experiments_dir", str(tmp_path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "run_a/alpha/s0001" in said
+    assert "0 requests sent in 0 of 1 shard" in said
+    assert "4 answers taken over from other runs, paid there." in said
 
 
 def test_json_has_every_shard(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +119,27 @@ def test_nothing_is_written_even_where_a_line_is_torn(experiments: Path) -> None
     before = tree(experiments)
     main(["--run_id", "x", "--experiments_dir", str(experiments)])
     assert tree(experiments) == before
+
+
+def test_the_ledger_is_a_command(experiments: Path) -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "scripts.ledger",
+            "--run_id",
+            "x",
+            "--experiments_dir",
+            str(experiments),
+            "--json",
+        ],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout) == describe_ledger(experiments / "run_x")
 
 
 def test_a_run_that_has_sent_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -214,5 +214,5 @@ def test_few_clusters_get_the_interval_for_few_clusters(tmp_path):
 def test_the_worst_case_counts_what_was_not_answered(bench):
     effect = effect_of(bench.stats(rows([1] * 7 + [None]), rows([0] * 8)))
     worst = effect["sensitivity"]["worst_case"]
-    assert (worst["lowest"], worst["highest"], worst["n_unpaired"]) == (7 / 8, 1.0, 1)
+    assert (worst["lowest"], worst["highest"], worst["n_incomplete"]) == (7 / 8, 1.0, 1)
     assert worst["low"] < effect["low"]

@@ -4,6 +4,9 @@ import sys
 PROBE = """
 import sys
 import scripts.analysis.paired, scripts.analysis.multiplicity, scripts.analysis.verdicts
+import scripts.analysis.bounds, scripts.analysis.cost_effectiveness, scripts.analysis.gee
+import scripts.analysis.meta, scripts.analysis.risk_coverage
+import scripts.analysis.selective, scripts.analysis.subgroups, scripts.analysis.variance
 print(sorted({"pandas", "scipy", "statsmodels"} & set(sys.modules)))
 """
 

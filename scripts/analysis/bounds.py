@@ -1,0 +1,249 @@
+"""What missing outcomes could change: the worst and the best that they can have been."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scripts.analysis.intervals import FloatArray, Labels, mean_interval
+from scripts.analysis.paired import PairedEffect, paired_effect
+from scripts.analysis.replicates import as_rows, item_means
+from scripts.analysis.resampling import child_rng
+from scripts.analysis.verdicts import Verdict, verdict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanBounds:
+    """Where a mean lies, whatever the missing values are."""
+
+    n_items: int
+    """Items asked, those with missing values included."""
+    n_incomplete: int
+    """Items with at least one missing value."""
+    lowest: float | None = None
+    """Mean if every missing value is the smallest possible; None: no items."""
+    highest: float | None = None
+    """Mean if every missing value is the largest possible."""
+    low: float | None = None
+    """Lower end of the interval of `lowest`; None: it has none."""
+    high: float | None = None
+    """Upper end of the interval of `highest`; None: it has none."""
+    method: str
+    """Name of the intervals, or "none: " and the reason."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DifferenceBounds:
+    """Where a paired difference lies, whatever the missing values of both arms are."""
+
+    n_items: int
+    """Items asked, those with missing values included."""
+    n_incomplete: int
+    """Items with at least one missing value in either arm."""
+    lowest: float | None = None
+    """Difference if the missing are worst for the trial and best for the baseline; None: no items."""
+    observed: float | None = None
+    """Difference over the items that have a value in both; None: there are none."""
+    highest: float | None = None
+    """Difference if the missing are best for the trial and worst for the baseline."""
+    low: float | None = None
+    """Lower end of the interval of `lowest`; None: it has none."""
+    high: float | None = None
+    """Upper end of the interval of `highest`; None: it has none."""
+    sign_survives: bool | None = None
+    """Whether the difference has the same sign throughout; None: nothing was observed."""
+    verdicts: tuple[Verdict, Verdict, Verdict] | None = None
+    """At the lowest, as observed, and at the highest; by p-values that are not adjusted."""
+    verdict_survives: bool | None = None
+    """Whether these three are the same; None: nothing was observed."""
+    reason: str | None = None
+    """Why something is not known; None: all of it is."""
+
+
+def mean_bounds(
+    values: ArrayLike,
+    clusters: Labels | None = None,
+    *,
+    confidence_level: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> MeanBounds:
+    """
+    Bound a mean over all items, those without an outcome included.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n_items,) or (n_items, n_replicates)
+        Scores; NaN is an outcome that is missing.  Leave out items to which the metric does not apply.
+    clusters : array_like, shape (n_items,), optional
+        Cluster of each item, as in `scripts.analysis.intervals.mean_interval`.
+    confidence_level : float
+        Coverage aimed at, within (0, 1).
+    bounds : tuple of float
+        Smallest and largest possible value of the metric.
+
+    Returns
+    -------
+    MeanBounds
+        With nothing missing, both means are the observed one.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of `bounds` or infinite, the shape is wrong, or the level is out of range.
+
+    Notes
+    -----
+    Bounds without any assumption on why values are missing [1]_.  The interval from `low` to `high` covers
+    the whole range between the two means, which is more than it need for one point in it.
+
+    References
+    ----------
+    .. [1] J. L. Horowitz, C. F. Manski, Nonparametric analysis of randomized experiments with missing
+       covariate and outcome data, J. Am. Stat. Assoc. 95 (2000) 77-84.
+
+    Examples
+    --------
+    >>> found = mean_bounds([1, 0, 1, float("nan")], confidence_level=0.95)
+    >>> found.lowest, found.highest, found.n_incomplete
+    (0.5, 0.75, 1)
+    """
+    rows = as_rows(values)
+    n_incomplete = int(np.count_nonzero(np.isnan(rows).any(axis=1)))
+    summarise = functools.partial(
+        mean_interval, clusters=clusters, confidence_level=confidence_level, bounds=bounds
+    )
+    bottom, top = summarise(_filled(rows, bounds[0])), summarise(_filled(rows, bounds[1]))
+    methods = dict.fromkeys((bottom.method, top.method))
+    return MeanBounds(
+        n_items=len(rows),
+        n_incomplete=n_incomplete,
+        lowest=bottom.mean,
+        highest=top.mean,
+        low=bottom.low,
+        high=top.high,
+        method=" and ".join(methods),
+    )
+
+
+def difference_bounds(
+    trial: ArrayLike,
+    baseline: ArrayLike,
+    clusters: Labels | None = None,
+    *,
+    confidence_level: float,
+    resamples: int,
+    seed: int,
+    names: tuple[str, ...],
+    margin: float | None,
+    higher_is_better: bool,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> DifferenceBounds:
+    """
+    Bound a paired difference over all items and tell whether the conclusion hangs on the missing ones.
+
+    Parameters
+    ----------
+    trial, baseline : array_like of float, shape (n_items,) or (n_items, n_replicates)
+        Scores; row ``i`` is the same item in both; NaN is an outcome that is missing.  Leave out items to
+        which the metric does not apply.
+    clusters : array_like, shape (n_items,), optional
+        Cluster of each item, as in `scripts.analysis.paired.paired_effect`.
+    confidence_level : float
+        Coverage aimed at, within (0, 1).
+    resamples : int
+        Sign patterns drawn by each of the three permutation tests; a thousand will do.
+    seed, names : int, tuple of str
+        The run's seed and the path of this block, for `scripts.analysis.resampling.child_rng`.
+    margin, higher_is_better : float or None, bool
+        As in `scripts.analysis.verdicts.verdict`.
+    bounds : tuple of float
+        Smallest and largest possible value of the metric.
+
+    Returns
+    -------
+    DifferenceBounds
+        A verdict that survives is the same in the worst and in the best case.
+
+    Raises
+    ------
+    ValueError
+        As `scripts.analysis.paired.paired_effect`.
+
+    Notes
+    -----
+    As `mean_bounds`; of a difference the worst for one arm goes with the best for the other.
+
+    Examples
+    --------
+    >>> found = difference_bounds([1, 1, 1, float("nan")], [0, 0, 0, 0], confidence_level=0.95,
+    ...     resamples=100, seed=1, names=("example",), margin=None, higher_is_better=True)
+    >>> found.lowest, found.observed, found.highest, found.sign_survives
+    (0.75, 1.0, 1.0, True)
+    """
+    arms = as_rows(trial), as_rows(baseline)
+    if len(arms[0]) != len(arms[1]):
+        raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
+
+    def compare(part: str, after: FloatArray, before: FloatArray) -> PairedEffect:
+        return paired_effect(
+            after,
+            before,
+            clusters,
+            confidence_level=confidence_level,
+            resamples=resamples,
+            rng=child_rng(seed, *names, "bounds", part),
+            bounds=bounds,
+        )
+
+    observed = compare("observed", item_means(arms[0]), item_means(arms[1]))
+    incomplete = np.isnan(arms[0]).any(axis=1) | np.isnan(arms[1]).any(axis=1)
+    cases = observed, observed, observed
+    if incomplete.any():
+        worst = compare("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1]))
+        best = compare("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0]))
+        cases = worst, observed, best
+    found = DifferenceBounds(
+        n_items=len(arms[0]),
+        n_incomplete=int(np.count_nonzero(incomplete)),
+        lowest=cases[0].difference,
+        observed=observed.difference,
+        highest=cases[2].difference,
+        low=cases[0].low,
+        high=cases[2].high,
+    )
+    if observed.difference is None:
+        return dataclasses.replace(found, reason="no pairs")
+    judge = functools.partial(
+        _judge, confidence_level=confidence_level, margin=margin, higher_is_better=higher_is_better
+    )
+    verdicts = judge(cases[0]), judge(cases[1]), judge(cases[2])
+    signs = {float(np.sign(case.difference or 0.0)) for case in cases}
+    return dataclasses.replace(
+        found,
+        sign_survives=len(signs) == 1,
+        verdicts=verdicts,
+        verdict_survives=len(set(verdicts)) == 1,
+    )
+
+
+def _judge(
+    effect: PairedEffect, *, confidence_level: float, margin: float | None, higher_is_better: bool
+) -> Verdict:
+    return verdict(
+        difference=effect.difference,
+        p_value=effect.p_value,
+        confidence_level=confidence_level,
+        equivalence_low=effect.equivalence_low,
+        equivalence_high=effect.equivalence_high,
+        margin=margin,
+        higher_is_better=higher_is_better,
+    )
+
+
+def _filled(rows: FloatArray, value: float) -> FloatArray:
+    """Means of the items with every missing value set to `value`."""
+    means: FloatArray = np.where(np.isnan(rows), value, rows).mean(axis=1)
+    return means

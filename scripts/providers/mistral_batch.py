@@ -1,0 +1,279 @@
+"""Mistral's batch jobs through the official client: a file in, a job with its key as metadata, files out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from scripts.errors import LimitError, PipelineError
+from scripts.files import dump_line
+from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
+from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.chat import chat_body
+from scripts.providers.chat_checks import check_base_url, check_values
+from scripts.providers.downloads import CHUNK_BYTES, append_rows
+from scripts.providers.keys import key_fingerprint, need_key
+from scripts.providers.mistral_rows import decode_mistral_row
+from scripts.records import Item, Reply, Request, Trial
+
+if TYPE_CHECKING:
+    from mistralai.client import Mistral
+
+    from scripts.settings import Settings
+
+VARIABLE = "MISTRAL_API_KEY"
+
+LIMITS = Limits(max_requests=100_000, max_bytes=512_000_000)
+"""From https://docs.mistral.ai/capabilities/batch, read in November 2026: 512 MB a file; of the two numbers
+of requests that are documented, the smaller one."""
+
+MAX_METADATA = 512
+"""Characters of a value of a job's metadata; no limit is documented."""
+
+STATUSES = {
+    "QUEUED": BatchStatus.QUEUED,
+    "RUNNING": BatchStatus.RUNNING,
+    "CANCELLATION_REQUESTED": BatchStatus.RUNNING,
+    "SUCCESS": BatchStatus.DONE,
+    "FAILED": BatchStatus.FAILED,
+    "TIMEOUT_EXCEEDED": BatchStatus.EXPIRED,
+    "CANCELLED": BatchStatus.CANCELLED,
+}
+RANGES = {
+    "temperature": (0, 1.5),
+    "top_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+}
+WORDS = {"reasoning_effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max")}
+PARAMETERS = frozenset({*RANGES, *WORDS, "max_tokens", "seed", "stop"})
+
+PAGE_SIZE = 100
+LIST_PATIENCE_S = 20.0
+"""For how long the client may repeat the reading of a list."""
+
+MARGIN = datetime.timedelta(days=1)
+"""So much before a lost call its job is looked for: more than any clock or time zone is off."""
+
+MAX_ERRORS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class MistralBatch(Provider):
+    """One model of Mistral's, through chat completions."""
+
+    name: ClassVar[str] = "mistral"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
+    lag_seconds = 120.0
+
+    provider_model: str
+    base_url: str
+    timeout_seconds: float = 60.0
+    timeout_hours: int = 24
+    """When the provider gives a job up."""
+    limits: Limits = LIMITS
+
+    @classmethod
+    def from_settings(cls, settings: Settings, model: str) -> Self:
+        """Make the adapter: see `Provider.from_settings`."""
+        from scripts.providers import provider_settings
+
+        options = provider_settings(settings, model)
+        return cls(
+            provider_model=settings.config["models"][model].get("model", model),
+            base_url=options["base_url"],
+            timeout_seconds=options["timeout_seconds"],
+            timeout_hours=options["timeout_hours"],
+            limits=LIMITS.lowered(options),
+        )
+
+    @classmethod
+    def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
+        """Check the key, the address and every decoding setting: see `Provider.check`."""
+        from scripts.providers import provider_settings
+
+        need_key(VARIABLE, cls.name)
+        options = provider_settings(settings, model)
+        check_base_url(settings, cls.name, options["base_url"], form="https://HOST, without /v1")
+        if options["max_wait_hours"] < options["timeout_hours"]:
+            raise settings.error(
+                f"is {options['max_wait_hours']}, but a job may take {options['timeout_hours']} hours",
+                *("providers", cls.name, "max_wait_hours"),
+                fix="Raise it above timeout_hours, or lower timeout_hours.",
+            )
+        for trial in settings.trials:
+            if trial.model == model:
+                check_values(settings, trial, RANGES, WORDS)
+
+    def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
+        """Render a chat body, with the provider's name of the seed: see `Provider.body`."""
+        body = chat_body(self.provider_model, messages, trial)
+        return {"random_seed" if key == "seed" else key: value for key, value in body.items()}
+
+    def encode(self, request: Request) -> str:
+        """Write one request as a line; the model is the job's: see `Provider.encode`."""
+        body = {key: value for key, value in request.body.items() if key != "model"}
+        return dump_line({"custom_id": request.request_key, "body": body})
+
+    def decode(self, row: Mapping[str, Any]) -> tuple[str, Reply]:
+        """Read one raw row: see `Provider.decode`."""
+        return decode_mistral_row(row)
+
+    @property
+    def account(self) -> str | None:
+        """Fingerprint of the key."""
+        return key_fingerprint(self._key)
+
+    def find_existing(self, key: str, call: LostCall) -> str | None:
+        """
+        Look for the key in the metadata of all jobs since the day before: see `Provider.find_existing`.
+
+        The list is read until a page is empty.  That it could be asked for the metadata is not relied on:
+        a filter that is not understood would hide a paid job.
+        """
+        with self._told(functools.partial(self._errors.of_list, key)):
+            for job in self._jobs(call.at - MARGIN):
+                labels = job.get("metadata")
+                if isinstance(labels, Mapping) and labels.get("trialmake_key") == key:
+                    return need_id(job.get("id"), "batch")
+        return None
+
+    def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
+        """Upload the file, then start the job, once: see `Provider.create`."""
+        n_bytes = payload.stat().st_size
+        if n_bytes > self.limits.max_bytes:
+            raise LimitError(
+                f"the shard has {n_bytes:,} bytes, but a batch takes {self.limits.max_bytes:,}",
+                where=self._errors.where,
+                fix="Lower max_bytes or max_requests of the provider.",
+            )
+        with self._told(self._errors.of_upload):
+            file_id = self._upload(payload, key)
+        labels = {name: value[:MAX_METADATA] for name, value in metadata.items()}
+        with self._told(functools.partial(self._errors.of_create, key)):
+            job = _answer(
+                self._client.batch.jobs.create,
+                endpoint="/v1/chat/completions",
+                input_files=[file_id],
+                model=self.provider_model,
+                metadata={"trialmake_key": key, **labels},
+                timeout_hours=self.timeout_hours,
+            )
+            return need_id(job.get("id"), "batch")
+
+    def status(self, batch_id: str) -> BatchState:
+        """Look at a job once: see `Provider.status`."""
+        job = self._job(batch_id)
+        raw, done = str(job.get("status")), job.get("completed_requests")
+        errors = [error.get("message") for error in job.get("errors") or [] if isinstance(error, Mapping)]
+        return BatchState(
+            STATUSES.get(raw, BatchStatus.UNKNOWN),
+            raw,
+            n_done=done if isinstance(done, int) else None,
+            error=self._errors.clean("; ".join(map(str, errors[:MAX_ERRORS]))) or None,
+        )
+
+    def fetch(self, batch_id: str, into: Path) -> None:
+        """Stream the output file, then the error file: see `Provider.fetch`."""
+        job = self._job(batch_id)
+        with into.open("w+b") as handle:
+            for file_id in filter(None, (job.get("output_file"), job.get("error_file"))):
+                with (
+                    self._reading(f"file {file_id}"),
+                    contextlib.closing(self._client.files.download(file_id=file_id)) as answer,
+                ):
+                    append_rows(answer.iter_bytes(CHUNK_BYTES), handle)
+
+    def _job(self, batch_id: str) -> Mapping[str, Any]:
+        with self._reading(f"batch {batch_id}"):
+            return _answer(self._client.batch.jobs.get, job_id=batch_id)
+
+    def _jobs(self, since: datetime.datetime) -> Iterator[Mapping[str, Any]]:
+        """Yield the jobs that were created since a time, oldest first, so that a new one moves no page."""
+        from mistralai.client.utils import BackoffStrategy, RetryConfig
+
+        pace = BackoffStrategy(500, 5_000, 2.0, int(LIST_PATIENCE_S * 1000))
+        # without 429 and 503: they may ask for a wait that nobody could interrupt
+        retries = RetryConfig("backoff", pace, True, ["500", "502", "504"])
+        seen: set[Any] = set()
+        for page in itertools.count():
+            answer = _answer(
+                self._client.batch.jobs.list,
+                page=page,
+                page_size=PAGE_SIZE,
+                created_after=since,
+                order_by="created",
+                retries=retries,
+            )
+            jobs = [job for job in answer.get("data") or [] if isinstance(job, Mapping)]
+            if not jobs:
+                return
+            if seen.issuperset(job.get("id") for job in jobs):
+                raise ValueError("the list does not go on to its end")
+            seen.update(job.get("id") for job in jobs)
+            yield from jobs
+
+    def _upload(self, payload: Path, key: str) -> str:
+        name = f"trialmake-{key[:16]}.jsonl"
+        with payload.open("rb") as handle:  # a handle is streamed
+            file = {"file_name": name, "content": handle, "content_type": "application/jsonl"}
+            return need_id(_answer(self._client.files.upload, file=file, purpose="batch").get("id"), "file")
+
+    @contextlib.contextmanager
+    def _told(self, tell: Callable[[Exception], PipelineError]) -> Iterator[None]:
+        """Turn what the client raises, or an answer that cannot be read, into the project's error."""
+        import httpx2
+        from mistralai.client.errors import MistralError, NoResponseError
+
+        try:
+            yield
+        except (MistralError, NoResponseError, httpx2.HTTPError, ValueError) as error:
+            raise tell(error) from None
+
+    def _reading(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._told(functools.partial(self._errors.of_read, what))
+
+    @functools.cached_property
+    def _key(self) -> str:
+        return need_key(VARIABLE, self.name)
+
+    @functools.cached_property
+    def _client(self) -> Mistral:
+        """The official client: it repeats no call unless told to, and logs none, as a log shows the key."""
+        from mistralai.client import Mistral
+        from mistralai.client.utils.logger import NoOpLogger
+
+        return Mistral(
+            api_key=self._key,
+            server_url=self.base_url,
+            timeout_ms=int(self.timeout_seconds * 1000),
+            debug_logger=NoOpLogger(),
+        )
+
+    @functools.cached_property
+    def _errors(self) -> CallErrors:
+        return CallErrors(f"{self.name}, {self.base_url}", VARIABLE, "about a day", self._key)
+
+
+def _answer(call: Callable[..., Any], **options: Any) -> Mapping[str, Any]:
+    """
+    Make a call; its answer as JSON, also where it lacks a field that the client's types ask for.
+
+    Otherwise a field that is no longer sent would make every paid job one that cannot be known.
+    """
+    from mistralai.client.errors import ResponseValidationError
+
+    try:
+        answer = call(**options).model_dump(warnings=False)  # of words that the client does not know
+    except ResponseValidationError as error:
+        answer = json.loads(error.body)
+    if not isinstance(answer, Mapping):
+        raise ValueError("the answer is no object")
+    return answer

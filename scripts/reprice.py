@@ -1,0 +1,191 @@
+"""
+What a finished run would cost at other rates: today's, or those of a configuration.
+
+Sends nothing, and leaves the run as it is.  Exit codes: 0 priced, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.command_line import add_run_options, command_parser
+from scripts.costs import trial_cost
+from scripts.errors import StateError, user_errors
+from scripts.files import read_json, write_json
+from scripts.pricing import present_price
+from scripts.records import OUTPUTS, Trial
+from scripts.reporting.tables import MISSING, dollars, plural
+from scripts.runs import find_run
+from scripts.settings import Settings, check_schema, read_run_settings
+from scripts.strict_yaml import read_yaml
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+EXAMPLES = """examples:
+  python -m scripts.reprice --run_id demo
+  python -m scripts.reprice --run_id demo --configfile my_discount.yaml   # only its `prices` are read
+  python -m scripts.reprice --run_id demo --write repriced.json
+"""
+
+
+def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
+    """
+    Price every trial of a run again, by what its outcomes say of tokens.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's, with the ``prices`` that are to count; the table comes after them, as it is today.
+    run_root : Path
+        The run's folder.
+
+    Returns
+    -------
+    dict
+        Per trial the old and the new dollars and the price, then the totals of those that are known.
+    """
+    trials = [_reprice_trial(settings, trial, run_root / "trials" / trial.name) for trial in settings.trials]
+    old, new = ([trial[f"{age}_usd"] for trial in trials] for age in ("old", "new"))
+    return {
+        "schema_version": 1,
+        "run_id": settings.run_id,
+        "trials": trials,
+        "totals": {
+            "old_usd": _total(old),
+            "new_usd": _total(new),
+            "n_old_unknown": old.count(None),
+            "n_new_unknown": new.count(None),
+        },
+    }
+
+
+def _reprice_trial(settings: Settings, trial: Trial, folder: Path) -> dict[str, Any]:
+    outcomes, costs = (folder / phase / OUTPUTS[phase] for phase in ("parse", "costs"))
+    before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
+    price = present_price(settings.config, trial.model)
+    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has not come to its outcomes"}
+    if outcomes.is_file():
+        after = trial_cost(outcomes, price)
+    return {
+        "trial": trial.name,
+        "model": trial.model,
+        "old_usd": before["cost_usd"],
+        "old_reason": before["reason"],
+        "old_price": before.get("price"),
+        "new_usd": after["cost_usd"],
+        "new_reason": after["reason"],
+        "new_price": None if price is None else price.to_json(),
+    }
+
+
+def _total(amounts: Iterable[float | None]) -> float | None:
+    """Add up what is known; None where nothing is."""
+    known = [Decimal(str(amount)) for amount in amounts if amount is not None]
+    return float(sum(known)) if known else None
+
+
+def with_prices(settings: Settings, file: Path) -> Settings:
+    """
+    Put the ``prices`` of another configuration file in the place of a run's own; nothing else of it counts.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or a price in it is wrong.
+    """
+    given, places = read_yaml(file)
+    lines = {path: f"{file}, line {line}" for path, line in places.items()}
+    config = {**settings.config, "prices": given.get("prices", {})}
+    return check_schema(config, source=str(file), lines=lines)
+
+
+def render(repriced: Mapping[str, Any]) -> RenderableType:
+    """Draw the old and the new dollars for the terminal."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="dim")
+    table.add_column("trial", overflow="fold")
+    for header in ("old", "new", "change"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for trial in repriced["trials"]:
+        table.add_row(Text(trial["trial"]), *_cells(trial, is_comparable=True))
+    totals = repriced["totals"]
+    is_whole = not (totals["n_old_unknown"] or totals["n_new_unknown"])
+    table.add_row(Text("all", style="bold"), *_cells(totals, is_comparable=is_whole))
+    return Group(table, *(Text(line) for line in _lines(repriced)))
+
+
+def _cells(row: Mapping[str, Any], *, is_comparable: bool) -> Iterator[str]:
+    old, new = row["old_usd"], row["new_usd"]
+    yield dollars(old)
+    yield dollars(new)
+    yield f"{(new - old) / old:+.1%}" if is_comparable and old and new is not None else MISSING
+
+
+def _lines(repriced: Mapping[str, Any]) -> Iterator[str]:
+    """Say where the rates are from, and what is not known."""
+    for age in ("old", "new"):
+        sources: dict[str, list[str]] = {}
+        for trial in repriced["trials"]:
+            names = sources.setdefault(_source(trial[f"{age}_price"]), [])
+            names += [trial["model"]] if trial["model"] not in names else []
+        for source, names in sources.items():
+            yield f"{age.capitalize()} price of {', '.join(names)}: {source}."
+    for trial in repriced["trials"]:
+        if trial["new_reason"]:
+            yield f"{trial['trial']}: {trial['new_reason']}."
+    n_unknown = repriced["totals"]["n_new_unknown"]
+    if n_unknown:
+        yield f"Not in the sum: {plural(n_unknown, 'trial')} whose new cost is not known."
+
+
+def _source(price: Mapping[str, Any] | None) -> str:
+    if price is None:
+        return "none known"
+    return f"{price['source']}, {price['as_of']}" if price["as_of"] else str(price["source"])
+
+
+def _write(path: Path, repriced: Mapping[str, Any]) -> None:
+    try:
+        write_json(path, repriced)
+    except OSError as error:
+        raise StateError(
+            f"cannot be written ({error.strerror})", where=str(path), fix="Name another file with --write."
+        ) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Price a finished run again."""
+    parser = command_parser("reprice", __doc__, EXAMPLES)
+    add_run_options(parser)
+    parser.add_argument("--configfile", type=Path, help="its `prices` count instead of the run's own")
+    parser.add_argument("--write", type=Path, metavar="FILE.json", help="write the result to this file too")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(argv)
+    with user_errors(code=2):
+        run_root = find_run(options.experiments_dir, options.run_id)
+        settings = read_run_settings(run_root)
+        if options.configfile:
+            settings = with_prices(settings, options.configfile)
+        repriced = reprice_run(settings, run_root)
+        if options.write:
+            _write(options.write, repriced)
+    if options.json:
+        print(json.dumps(repriced, indent=1))
+    else:
+        from rich.console import Console
+
+        Console().print(render(repriced))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
