@@ -30,8 +30,17 @@ CODE = {
     ),
     "score": ("score", "scorers"),
     "stats": ("stats", "trial_stats", "effect_stats", "item_scores", "analysis"),
-    "costs": ("costs", "pricing", "rates"),
-    "report": ("report", "reporting", "item_scores", "analysis"),
+    "costs": ("costs", "attempts", "pricing", "rates"),
+    "report": (
+        "report",
+        "reporting",
+        "item_scores",
+        "item_costs",
+        "attempts",
+        "cost_comparison",
+        "rates",
+        "analysis",
+    ),
 }
 """Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""
 
