@@ -16,8 +16,10 @@ from scripts.files import read_json, write_json, write_text
 from scripts.jobs import Job, phase_job, phase_parser, trial_job
 from scripts.prompts import find_prompt
 from scripts.records import RUN_OUTPUTS, Trial
+from scripts.reporting.choice import TrialFiles
 from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
-from scripts.reporting.examples import TrialFiles, choose_examples
+from scripts.reporting.embed import unpack
+from scripts.reporting.examples import read_questions
 from scripts.reporting.pages import render_run_page, render_trial_page, warm_up
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
@@ -32,11 +34,18 @@ from scripts.settings import Settings, read_run_settings
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
+ALL_ITEMS_BUDGET = 9_000_000
+"""Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
+
+ITEMS_BUDGETS = (60_000, 600_000)
+"""The least and the most of them for one page."""
+
 
 def run_inputs(settings: Settings) -> list[Path]:
     """List the files that the run's page is made from."""
     folders = [settings.run_root / "trials" / trial.name for trial in settings.trials]
-    return [folder / file for folder in folders for file in ("stats/stats.json", "costs/costs.json")]
+    files = ("stats/stats.json", "costs/costs.json", "report/report.html")
+    return [folder / file for folder in folders for file in files]
 
 
 def trial_inputs(settings: Settings, trial: Trial) -> list[Path]:
@@ -64,13 +73,12 @@ def report_trial(settings: Settings, trial: Trial, *, out: Path) -> None:
         prompts=tuple(
             PromptText(role, path.read_text(encoding="utf-8")) for role, path in texts.items() if path
         ),
-        examples=tuple(
-            choose_examples(
-                _files(folder / trial.name),
-                baseline=_files(folder / trial.baseline) if trial.baseline else None,
-                datasets=datasets,
-            )
+        questions=read_questions(
+            _files(folder / trial.name),
+            baseline=_files(folder / trial.baseline) if trial.baseline else None,
+            datasets=datasets,
         ),
+        items_budget=items_budget(len(settings.trials)),
         equivalence_margin=settings.config["stats"]["equivalence_margin"],
     )
     write_text(out, render_trial_page(page))
@@ -93,7 +101,24 @@ def report_run(settings: Settings, *, out: Path) -> None:
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
     write_text(out.with_name("effects.csv"), csv_text(effect_rows(summary), EFFECT_COLUMNS))
-    write_text(out, render_run_page(RunPage(summary, costs, _methods(settings))))
+    pages = (
+        settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
+    )
+    questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
+    write_text(out, render_run_page(RunPage(summary, costs, _methods(settings), questions)))
+
+
+def items_budget(n_trials: int) -> int:
+    """
+    Bytes for the questions of one trial's page.
+
+    Examples
+    --------
+    >>> items_budget(2), items_budget(100)
+    (600000, 90000)
+    """
+    least, most = ITEMS_BUDGETS
+    return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
 
 
 def _files(folder: Path) -> TrialFiles:

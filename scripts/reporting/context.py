@@ -55,6 +55,22 @@ class Example:
     trial: Answer
     baseline: Answer | None
     """None: the trial has no baseline."""
+    kinds: tuple[str, ...] = ()
+    """What it is an example of: ``gained``, ``failed``, ...; see `scripts.reporting.choice`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Questions:
+    """The questions that a trial's page holds, and how many more there are."""
+
+    examples: tuple[Example, ...] = ()
+    """Any first few of them are a fair choice too."""
+    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Questions of each kind in the whole trial."""
+    n_items: int = 0
+    """Questions of the whole trial."""
+    is_paired: bool = False
+    """Whether the trial has a baseline."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +78,7 @@ class ExampleGroup:
     """Examples of one kind, and how many more of them there are."""
 
     kind: str
-    """``gained``, ``lost``, ``right``, ``wrong``, ``abstained`` or ``failed``."""
+    """One of the kinds of `scripts.reporting.choice`."""
     n_items: int
     """Items of this kind in the trial; at least as many as there are examples."""
     examples: tuple[Example, ...]
@@ -104,6 +120,8 @@ class RunPage:
     costs: Mapping[str, Mapping[str, Any]]
     """What ``costs.json`` holds, by trial."""
     methods: Methods
+    questions: tuple[Mapping[str, Any], ...] = ()
+    """What `scripts.reporting.embed.unpack` finds in each trial's page."""
     generated_at: str | None = None
     """When the page was written, in UTC, as text; None: the page does not say."""
 
@@ -120,6 +138,8 @@ class TrialPage:
     costs: Mapping[str, Any] | None
     """What ``costs.json`` holds."""
     prompts: tuple[PromptText, ...] = ()
-    examples: tuple[ExampleGroup, ...] = ()
+    questions: Questions = Questions()
+    items_budget: int = 300_000
+    """The most bytes that the questions' texts may take in the page, beside a few examples."""
     equivalence_margin: float | None = None
     """Half the width of the equivalence band, as a proportion; None: no band is drawn."""

@@ -7,12 +7,19 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import figures, sentences, summary
+from scripts.reporting import embed, figures, sentences, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
-from scripts.reporting.tables import MISSING, brief, finite
+from scripts.reporting.examples import group_examples
+from scripts.reporting.tables import MISSING, brief, count, finite, plural
 
 MAX_FINDINGS = 24
 """Further findings are folded away."""
+
+RUN_ITEMS_BUDGET = 1_500_000
+"""The most bytes of the run's page that questions and answers take, all comparisons together."""
+
+RUN_SHORTEST_TEXT = 350
+"""On the run's page rather fewer questions than shorter texts: the trials' pages have the others."""
 
 GROUP_TITLES = {
     "gained": "Gained",
@@ -76,12 +83,14 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "total": cost_total(page.summary["trials"]),
         "prices": price_sources(page.costs.values()),
         "methods": sentences.methods_notes(page.summary, page.methods),
+        "blocks": _run_blocks(page.questions),
     }
 
 
 def trial_view(page: TrialPage) -> dict[str, Any]:
     """Everything that the trial's template names."""
     stats = page.stats
+    examples = group_examples(page.questions)
     effects = list(stats["effects"])
     headline = next((row for row in effects if row["dataset"] == "all" and row["metric"] == "correct"), None)
     correct = stats["metrics"].get("correct")
@@ -109,11 +118,37 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "stack": figures.stack(stats["outcomes"]),
         "outcomes": [outcome.value for outcome in Outcome],
         "costs": page.costs,
-        "examples": page.examples,
-        "has_replicates": _has_replicates(page.examples),
+        "examples": examples,
+        "has_replicates": _has_replicates(examples),
+        "block": _trial_block(page) if page.questions.examples else None,
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
     }
+
+
+def _trial_block(page: TrialPage) -> dict[str, str]:
+    names = {"trial": page.stats["trial"], "baseline": page.stats["baseline"]}
+    return _block_view(embed.fit(embed.columns(page.questions, **names), budget=page.items_budget), **names)
+
+
+def _run_blocks(questions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Give the questions of each comparison (of each trial, where nothing is compared) a like share."""
+    shown = [value for value in questions if value["baseline"] is not None] or list(questions)
+    share = RUN_ITEMS_BUDGET // max(12, len(shown))
+    fitted = (embed.fit(value, budget=share, shortest=RUN_SHORTEST_TEXT) for value in shown)
+    return [
+        _block_view(block, trial=value["trial"], baseline=value["baseline"])
+        for value, block in zip(shown, fitted, strict=True)
+    ]
+
+
+def _block_view(block: embed.Block, *, trial: str, baseline: str | None) -> dict[str, str]:
+    label = brief(trial) if baseline is None else f"{brief(trial)} against {brief(baseline)}"
+    note = f"Texts of more than {count(block.text_limit)} characters are cut."
+    if block.n_shown < block.n_items:
+        left_out = plural(block.n_items - block.n_shown, "question")
+        note = f"Not here: {left_out} of the trial; those that differ come first, no kind is left out. {note}"
+    return {"data": block.data, "label": label, "note": note, "href": f"{trial_url(trial)}#items"}
 
 
 def factor_text(value: Any) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from scripts.reporting.context import (
     Answer,
     Example,
-    ExampleGroup,
     Excerpt,
     Methods,
     PromptText,
+    Questions,
     RunPage,
     TrialPage,
 )
@@ -259,7 +259,7 @@ def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **chan
 
 
 def trial_page(
-    item: TrialResult, *, examples: tuple[ExampleGroup, ...] = (), text: str = "Be brief."
+    item: TrialResult, *, questions: Questions | None = None, text: str = "Be brief."
 ) -> TrialPage:
     return TrialPage(
         run_id="prompt-study",
@@ -267,13 +267,13 @@ def trial_page(
         stats=item.stats,
         costs=item.costs,
         prompts=(PromptText("system", text), PromptText("user", "{{ question }}")),
-        examples=examples,
+        questions=questions or Questions(),
         equivalence_margin=0.02,
     )
 
 
-def hostile_examples(text: str = HOSTILE) -> tuple[ExampleGroup, ...]:
-    """Every field of an example holds `text`."""
+def hostile_questions(text: str = HOSTILE) -> Questions:
+    """Every field of a question holds `text`."""
     long = excerpt(text * (1 + 1_000_000 // len(text)))
     right = Answer("answered", excerpt(text), 1.0, finish_reason=text, error=None)
     wrong = Answer("truncated", long, 0.0, finish_reason=text, error=excerpt(text))
@@ -289,6 +289,8 @@ def hostile_examples(text: str = HOSTILE) -> tuple[ExampleGroup, ...]:
         "choices": (excerpt(text), excerpt("b")),
         "context": long,
     }
-    pair = Example(**base, trial=right, baseline=wrong)
-    lost = Example(**{**base, "question": None, "accepted": ()}, trial=nothing, baseline=right)
-    return (ExampleGroup("gained", 293, (pair,)), ExampleGroup("lost", 1, (lost,)))
+    pair = Example(**base, trial=right, baseline=wrong, kinds=("gained", "failed"))
+    lost = {**base, "question": None, "accepted": ()}
+    pairs = (pair, Example(**lost, trial=nothing, baseline=right, kinds=("lost", "failed")))
+    totals = {"gained": 293, "lost": 1, "both_right": 0, "both_wrong": 0, "unscored": 0, "failed": 2}
+    return Questions(pairs, {**totals, "abstained": 0}, n_items=600, is_paired=True)
