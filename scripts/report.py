@@ -20,7 +20,7 @@ from scripts.reporting.choice import TrialFiles
 from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
 from scripts.reporting.embed import unpack
 from scripts.reporting.examples import read_questions
-from scripts.reporting.pages import render_run_page, render_trial_page, warm_up
+from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
     TrialResult,
@@ -30,11 +30,12 @@ from scripts.reporting.summary import (
     leaderboard_rows,
 )
 from scripts.reporting.tables import csv_text
+from scripts.reporting.views import run_drawings
 from scripts.settings import Settings, read_run_settings
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
-ALL_ITEMS_BUDGET = 9_000_000
+ALL_ITEMS_BUDGET = 7_000_000
 """Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
 
 ITEMS_BUDGETS = (60_000, 600_000)
@@ -85,7 +86,7 @@ def report_trial(settings: Settings, trial: Trial, *, out: Path) -> None:
 
 
 def report_run(settings: Settings, *, out: Path) -> None:
-    """Write the page about the run beside ``summary.json`` and the two tables."""
+    """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
     summary = build_summary(
@@ -105,7 +106,10 @@ def report_run(settings: Settings, *, out: Path) -> None:
         settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
     )
     questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
-    write_text(out, render_run_page(RunPage(summary, costs, _methods(settings), questions)))
+    page = RunPage(summary, costs, _methods(settings), questions)
+    for name, drawing in run_drawings(page).items():
+        write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))
+    write_text(out, render_run_page(page))
 
 
 def items_budget(n_trials: int) -> int:
@@ -115,7 +119,7 @@ def items_budget(n_trials: int) -> int:
     Examples
     --------
     >>> items_budget(2), items_budget(100)
-    (600000, 90000)
+    (600000, 70000)
     """
     least, most = ITEMS_BUDGETS
     return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
@@ -162,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with user_errors():
         settings = read_run_settings(options.run)
     if options.trial is None:
-        outputs = [options.out.with_name(name) for name in RUN_OUTPUTS]
+        outputs = [options.out.parent / name for name in RUN_OUTPUTS]
         with phase_job(_run_job(options, run_inputs(settings), outputs)):
             report_run(settings, out=options.out)
         return 0

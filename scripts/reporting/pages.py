@@ -10,10 +10,11 @@ import base64
 import dataclasses
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.reporting import sentences, tables, views
+from scripts.reporting import drawings, sentences, tables, views
 from scripts.reporting.context import RunPage, TrialPage
 
 if TYPE_CHECKING:
@@ -60,10 +61,35 @@ def render_trial_page(page: TrialPage) -> str:
     return _environment().get_template("trial.html").render(views.trial_view(page))
 
 
+def render_drawing(drawing: drawings.Drawing) -> str:
+    """Write a figure as an SVG file that needs no other file, in the colours of the light pages."""
+    from markupsafe import Markup
+
+    colours = drawings.palette()
+    style = (TEMPLATES / "drawing.css").read_text(encoding="utf-8")
+    style = re.sub(r"var\((--[a-z]+)\)", lambda name: colours[name[1]], style)
+    template = _environment().get_template("drawing.svg")
+    return template.render(drawing=drawing, style=Markup(style)).lstrip()
+
+
+def svg_link(drawing: drawings.Drawing) -> str:
+    """A figure as an address that holds it: saving it needs no script and no other file."""
+    return f"data:image/svg+xml;base64,{_base64(render_drawing(drawing))}"
+
+
+def csv_link(drawing: drawings.Drawing) -> str:
+    """A figure's numbers as an address that holds them."""
+    return f"data:text/csv;base64,{_base64(tables.csv_text(drawing.numbers, drawing.columns))}"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def warm_up() -> None:
     """Compile every template: three quarters of what a page costs when it is the first."""
     environment = _environment()
-    for name in environment.list_templates(extensions=["html", "css"]):
+    for name in environment.list_templates(extensions=["html", "css", "svg"]):
         environment.get_template(name)
 
 
@@ -96,6 +122,9 @@ def _environment() -> Environment:
         sentences.adjustment_name,
         sentences.metric_name,
         sentences.reason,
+        drawings.effect_words,
+        svg_link,
+        csv_link,
         views.factor_text,
         views.trial_url,
     ):

@@ -7,15 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import embed, figures, sentences, summary
+from scripts.reporting import drawings, embed, figures, sentences, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
 from scripts.reporting.examples import group_examples
-from scripts.reporting.tables import MISSING, brief, count, finite, plural
+from scripts.reporting.tables import MISSING, brief, count, finite, level, plural
 
 MAX_FINDINGS = 24
 """Further findings are folded away."""
 
-RUN_ITEMS_BUDGET = 1_500_000
+RUN_ITEMS_BUDGET = 1_000_000
 """The most bytes of the run's page that questions and answers take, all comparisons together."""
 
 RUN_SHORTEST_TEXT = 350
@@ -72,7 +72,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         **_factors(page.summary),
         "bars": figures.bars([trial["metrics"]["correct"] for trial in ranked]),
         "bounds": _bounds(ranked),
-        "scatter": figures.scatter(board),
+        "drawings": run_drawings(page),
         "stacks": [(trial, figures.stack(trial["outcomes"])) for trial in ranked],
         "outcomes": [outcome.value for outcome in Outcome],
         "behaviour": _behaviour(ranked),
@@ -85,6 +85,13 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "methods": sentences.methods_notes(page.summary, page.methods),
         "blocks": _run_blocks(page.questions),
     }
+
+
+def run_drawings(page: RunPage) -> dict[str, drawings.Drawing]:
+    """Every figure of the run's page as a drawing of its own, by name."""
+    return drawings.run_drawings(
+        page.summary, family=page.methods.family, margin=page.methods.equivalence_margin
+    )
 
 
 def trial_view(page: TrialPage) -> dict[str, Any]:
@@ -116,6 +123,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
             effects[0]["metric"] if effects else "",
         ),
         "stack": figures.stack(stats["outcomes"]),
+        "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],
         "costs": page.costs,
         "examples": examples,
@@ -123,6 +131,17 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "block": _trial_block(page) if page.questions.examples else None,
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
+    }
+
+
+def _trial_drawings(page: TrialPage) -> dict[str, drawings.Drawing]:
+    stats = page.stats
+    effects = [{**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in stats["effects"]]
+    confidence = level(stats["confidence_level"])
+    margin = page.equivalence_margin
+    return {
+        "forest": drawings.forest_drawing(effects, group="dataset", margin=margin, confidence=confidence),
+        "outcomes": drawings.outcomes_drawing([stats]),
     }
 
 
@@ -134,7 +153,7 @@ def _trial_block(page: TrialPage) -> dict[str, str]:
 def _run_blocks(questions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Give the questions of each comparison (of each trial, where nothing is compared) a like share."""
     shown = [value for value in questions if value["baseline"] is not None] or list(questions)
-    share = RUN_ITEMS_BUDGET // max(12, len(shown))
+    share = RUN_ITEMS_BUDGET // max(8, len(shown))
     fitted = (embed.fit(value, budget=share, shortest=RUN_SHORTEST_TEXT) for value in shown)
     return [
         _block_view(block, trial=value["trial"], baseline=value["baseline"])

@@ -123,7 +123,7 @@ def test_a_trial_page_is_small_and_leads_back_to_the_run(results):
     page = Page(html)
 
     assert_runs_only_its_own_scripts(page)
-    assert len(html.encode()) < 70_000
+    assert len(html.encode()) < 80_000
     assert "../../../report/report.html" in page.values("href")
     assert "p-values are raw" in page.text
     assert "exact McNemar" in page.text
