@@ -20,6 +20,7 @@ from scripts.reporting.choice import TrialFiles
 from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
 from scripts.reporting.embed import unpack
 from scripts.reporting.examples import read_questions
+from scripts.reporting.further import further_tables
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
@@ -35,7 +36,7 @@ from scripts.settings import Settings, read_run_settings
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
-ALL_ITEMS_BUDGET = 7_000_000
+ALL_ITEMS_BUDGET = 8_200_000
 """Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
 
 ITEMS_BUDGETS = (60_000, 600_000)
@@ -106,7 +107,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
         settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
     )
     questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
-    page = RunPage(summary, costs, _methods(settings), questions)
+    further = further_tables([result.stats for result in results])
+    page = RunPage(summary, costs, _methods(settings), questions, further)
     for name, drawing in run_drawings(page).items():
         write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))
     write_text(out, render_run_page(page))
@@ -119,7 +121,7 @@ def items_budget(n_trials: int) -> int:
     Examples
     --------
     >>> items_budget(2), items_budget(100)
-    (600000, 70000)
+    (600000, 82000)
     """
     least, most = ITEMS_BUDGETS
     return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
@@ -147,6 +149,8 @@ def _methods(settings: Settings) -> Methods:
         family=tuple(options["family"]),
         equivalence_margin=options["equivalence_margin"],
         versions={"trialmake": scripts.__version__, "python": platform.python_version(), **versions},
+        providers={name: model["provider"] for name, model in settings.config["models"].items()},
+        limit_items=settings.config["limit_items"],
     )
 
 

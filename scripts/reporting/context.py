@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scripts.reporting.further import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +112,10 @@ class Methods:
     """Half the width of the equivalence band, as a proportion: 0.02 is two points; None: there is none."""
     versions: Mapping[str, str]
     """Version by program: trialmake, python, scipy, statsmodels."""
+    providers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The provider of each model, by the configuration's names."""
+    limit_items: int | None = None
+    """Only so many questions of each dataset were used; None: all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +129,8 @@ class RunPage:
     methods: Methods
     questions: tuple[Mapping[str, Any], ...] = ()
     """What `scripts.reporting.embed.unpack` finds in each trial's page."""
+    further: tuple[Table, ...] = ()
+    """What else the statistics of the trials hold."""
     generated_at: str | None = None
     """When the page was written, in UTC, as text; None: the page does not say."""
 

@@ -24,7 +24,7 @@ MIN_ROW_BYTES = 40
 
 _MARK = '<script type="application/octet-stream" class="items"'
 _BLOCK = re.compile(re.escape(_MARK) + r"[^>]*>([A-Za-z0-9+/=]*)</script>")
-_TEXT_COLUMNS = ("question", "context", "text", "error", "baseline_text", "baseline_error")
+_TEXT_COLUMNS = ("question", "text", "error", "baseline_text", "baseline_error")
 _LIST_COLUMNS = ("accepted", "choices")
 
 
@@ -105,6 +105,22 @@ def unpack(page: str) -> dict[str, Any] | None:
     return value
 
 
+def context_limit(limit: int) -> int:
+    """
+    Length that contexts are cut to, where the other texts are cut to `limit` characters.
+
+    Contexts go first: an answer can be judged by what is accepted.
+
+    Examples
+    --------
+    >>> context_limit(4000), context_limit(350), context_limit(130)
+    (4000, 175, 0)
+    """
+    if limit < 150:
+        return 0
+    return limit if limit >= 1000 else limit // 2
+
+
 def n_rows(value: Mapping[str, Any]) -> int:
     """Count the rows of columns."""
     return max((len(column) for column in value["columns"].values()), default=0)
@@ -152,6 +168,8 @@ def _cut(value: Mapping[str, Any], limit: int) -> dict[str, Any]:
         name: [_shorter(text, limit) for text in column] if name in _TEXT_COLUMNS else column
         for name, column in value["columns"].items()
     }
+    if "context" in cut:
+        cut["context"] = [_shorter(text, context_limit(limit)) for text in cut["context"]]
     for name in set(_LIST_COLUMNS) & set(cut):
         cut[name] = [[_shorter(text, limit) for text in texts] for texts in cut[name]]
     return {**value, "columns": cut}

@@ -18,11 +18,11 @@ PAIRED_GROUPS = {"gained": 12, "lost": 12, "failed": 6}
 SINGLE_GROUPS = {"right": 4, "wrong": 6, "abstained": 4, "failed": 6}
 """The most examples of each kind that a page shows one below the other."""
 
-EXAMPLE_CHARACTERS = 24_000
+EXAMPLE_CHARACTERS = 10_000
 """About how much text all examples of a page may have together."""
 
 _BATCH_ROWS = 1024
-_LIMITS = (4000, 2000, 1000, 500, 250)
+_LIMITS = (4000, 2000, 1000, 500, 250, 120)
 _NO_ANSWER = Answer(outcome="missing", text=None, correct=None)
 
 

@@ -10,12 +10,14 @@ from scripts.records import Outcome
 from scripts.reporting import drawings, embed, figures, sentences, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
 from scripts.reporting.examples import group_examples
+from scripts.reporting.further import further_tables
+from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.tables import MISSING, brief, count, finite, level, plural
 
 MAX_FINDINGS = 24
 """Further findings are folded away."""
 
-RUN_ITEMS_BUDGET = 1_000_000
+RUN_ITEMS_BUDGET = 800_000
 """The most bytes of the run's page that questions and answers take, all comparisons together."""
 
 RUN_SHORTEST_TEXT = 350
@@ -64,7 +66,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "findings": found[:MAX_FINDINGS],
         "further_findings": found[MAX_FINDINGS:],
         "uncompared": _uncompared(ranked),
-        "gaps": sentences.comparison_gaps(overall, headline),
+        "gaps": sentences.comparison_gaps(
+            overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
+        ),
         "forests": _forests(overall, page),
         "other_effects": [row for row in overall if row["metric"] not in page.methods.family],
         "board": board,
@@ -83,6 +87,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "total": cost_total(page.summary["trials"]),
         "prices": price_sources(page.costs.values()),
         "methods": sentences.methods_notes(page.summary, page.methods),
+        "paragraph": methods_paragraph(page.summary, page.methods, page.costs),
+        "further": page.further,
         "blocks": _run_blocks(page.questions),
     }
 
@@ -126,6 +132,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],
         "costs": page.costs,
+        "further": further_tables([stats]),
         "examples": examples,
         "has_replicates": _has_replicates(examples),
         "block": _trial_block(page) if page.questions.examples else None,

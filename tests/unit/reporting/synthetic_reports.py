@@ -294,3 +294,32 @@ def hostile_questions(text: str = HOSTILE) -> Questions:
     pairs = (pair, Example(**lost, trial=nothing, baseline=right, kinds=("lost", "failed")))
     totals = {"gained": 293, "lost": 1, "both_right": 0, "both_wrong": 0, "unscored": 0, "failed": 2}
     return Questions(pairs, {**totals, "abstained": 0}, n_items=600, is_paired=True)
+
+
+def many_questions(n: int, *, text: str = "") -> Questions:
+    """Questions of every kind, named after it."""
+    kinds = ("gained", "lost", "both_right", "both_wrong", "unscored")
+    scores = {"gained": (1.0, 0.0), "lost": (0.0, 1.0), "both_right": (1.0, 1.0), "both_wrong": (0.0, 0.0)}
+    examples = []
+    for number in range(n):
+        kind = kinds[number % len(kinds)]
+        own, other = scores.get(kind, (None, 1.0))
+        outcome = "answered" if own is not None else "errored"
+        examples.append(
+            Example(
+                dataset=("trivia", "sums")[number % 2],
+                item_id=f"q{number}",
+                replicate=0,
+                question=excerpt(f"Question {number}? {text}"),
+                accepted=(excerpt(f"accepted {number}"),),
+                n_accepted=1,
+                is_unanswerable=False,
+                choices=(),
+                context=excerpt(f"passage {number % 3}"),
+                trial=Answer(outcome, None if own is None else excerpt(f"mine {number} {text}"), own),
+                baseline=Answer("answered", excerpt(f"theirs {number}"), other),
+                kinds=(kind,) if own is not None else (kind, "failed"),
+            )
+        )
+    totals = {kind: sum(kind in example.kinds for example in examples) for kind in (*kinds, "failed")}
+    return Questions(tuple(examples), {**totals, "abstained": 0}, n_items=n + 7, is_paired=True)

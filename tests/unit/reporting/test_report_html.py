@@ -97,7 +97,7 @@ def test_a_run_page_says_in_words_what_was_found(results):
         "gpt-4.1-mini-stepwise answers 8.9 points more questions correctly than gpt-4.1-mini-control"
         in page.text
     )
-    assert "95 % CI 6.9 to 10.8, Holm p < 0.001, 1,919 paired questions" in page.text
+    assert "95 % CI 6.9 to 10.8, Holm p < 0.0001, 1,919 paired questions" in page.text
     assert "../trials/gpt-4.1-mini-stepwise/report/report.html" in page.values("href")
 
 
