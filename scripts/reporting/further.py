@@ -30,6 +30,7 @@ EFFECT_FIELDS = {
     "metric",
     "n_pairs",
     "n_unpaired",
+    "n_clusters",
     "n_gained",
     "n_lost",
     "difference",

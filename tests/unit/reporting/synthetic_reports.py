@@ -49,6 +49,7 @@ def effect(
         "metric": metric,
         "n_pairs": 100 if is_there else 0,
         "n_unpaired": 0 if is_there else 100,
+        "n_clusters": 100 if is_there else 0,
         "n_gained": 12 if is_there else 0,
         "n_lost": 7 if is_there else 0,
         "difference": difference,
@@ -157,6 +158,7 @@ def _paired(
     return {
         **effect(math.erfc(abs(mean) / error / math.sqrt(2)), metric=name, dataset=dataset, difference=mean),
         "n_pairs": int(change.size),
+        "n_clusters": int(change.size),
         "n_gained": gained,
         "n_lost": lost,
         "low": mean - 1.96 * error,

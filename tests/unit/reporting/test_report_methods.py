@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from scripts.reporting.further import MAX_ROWS, further_tables
+from scripts.analysis.paired import PairedEffect
+from scripts.reporting.further import EFFECT_FIELDS, MAX_ROWS, further_tables
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.sentences import comparison_gaps
@@ -102,6 +103,12 @@ def test_hostile_fields_stay_text_on_both_pages():
         assert "Further analyses" in page
         assert "<img" not in page
         assert "&lt;script&gt;" in page
+
+
+def test_the_fields_that_are_shown_elsewhere_are_those_of_an_effect():
+    fields = {field.name for field in dataclasses.fields(PairedEffect)}
+
+    assert EFFECT_FIELDS - {"dataset", "metric"} <= fields
 
 
 def test_what_the_phases_write_today_has_a_place_of_its_own():
