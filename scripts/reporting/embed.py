@@ -38,7 +38,9 @@ class Block:
     n_items: int
     """Questions of the whole trial."""
     text_limit: int
-    """Longer texts are cut to this many characters."""
+    """Longer texts are cut to this many characters, contexts to `context_limit` of it."""
+    is_cut: bool
+    """Whether any text is."""
 
 
 def columns(questions: Questions, *, trial: str, baseline: str | None) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def columns(questions: Questions, *, trial: str, baseline: str | None) -> dict[s
         "baseline": None if baseline is None else visible(baseline),
         "n_items": questions.n_items,
         "totals": dict(questions.totals),
+        "text_limit": TEXT_LIMITS[0],
         "columns": {name: [row[name] for row in rows] for name in names},
     }
 
@@ -66,7 +69,8 @@ def fit(value: Mapping[str, Any], *, budget: int, shortest: int = TEXT_LIMITS[-1
     much, the last rows go.
     """
     value = _head(value, 1 + budget // MIN_ROW_BYTES)
-    limits = [limit for limit in TEXT_LIMITS if limit >= shortest]
+    cut_before = value["text_limit"]
+    limits = [limit for limit in TEXT_LIMITS if shortest <= limit <= cut_before] or [cut_before]
     low, high = 0, len(limits) - 1
     while low < high:  # the first limit that fits; the last one is taken as it is
         middle = (low + high) // 2
@@ -81,7 +85,7 @@ def fit(value: Mapping[str, Any], *, budget: int, shortest: int = TEXT_LIMITS[-1
     while len(data) > budget and n > 1:
         n = max(1, int(0.95 * n * budget / len(data)))
         data = _encode(_head(cut, n))
-    return Block(data, n, value["n_items"], limit)
+    return Block(data, n, value["n_items"], limit, is_cut=_is_cut(_head(cut, n)))
 
 
 def unpack(page: str) -> dict[str, Any] | None:
@@ -172,7 +176,12 @@ def _cut(value: Mapping[str, Any], limit: int) -> dict[str, Any]:
         cut["context"] = [_shorter(text, context_limit(limit)) for text in cut["context"]]
     for name in set(_LIST_COLUMNS) & set(cut):
         cut[name] = [[_shorter(text, limit) for text in texts] for texts in cut[name]]
-    return {**value, "columns": cut}
+    return {**value, "columns": cut, "text_limit": limit}
+
+
+def _is_cut(value: Mapping[str, Any]) -> bool:
+    columns = (value["columns"].get(name, []) for name in (*_TEXT_COLUMNS, "context"))
+    return any(isinstance(text, list) for column in columns for text in column)
 
 
 def _shorter(text: Any, limit: int) -> Any:

@@ -170,11 +170,15 @@ def _run_blocks(questions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 def _block_view(block: embed.Block, *, trial: str, baseline: str | None) -> dict[str, str]:
     label = brief(trial) if baseline is None else f"{brief(trial)} against {brief(baseline)}"
-    note = f"Texts of more than {count(block.text_limit)} characters are cut."
+    notes = []
     if block.n_shown < block.n_items:
         left_out = plural(block.n_items - block.n_shown, "question")
-        note = f"Not here: {left_out} of the trial; those that differ come first, no kind is left out. {note}"
-    return {"data": block.data, "label": label, "note": note, "href": f"{trial_url(trial)}#items"}
+        notes.append(f"Not here: {left_out} of the trial; those that differ come first, no kind is left out.")
+    if block.is_cut:
+        context = embed.context_limit(block.text_limit)
+        also = "" if context == block.text_limit else f", contexts to {count(context)}"
+        notes.append(f"Long texts are cut to {count(block.text_limit)} characters{also}.")
+    return {"data": block.data, "label": label, "note": " ".join(notes), "href": f"{trial_url(trial)}#items"}
 
 
 def factor_text(value: Any) -> str:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
+
 import pytest
 
 from scripts.reporting import embed
@@ -293,13 +297,14 @@ def test_a_block_gives_back_what_was_put_in(write, datasets):
     assert (value["trial"], value["baseline"], value["n_items"]) == ("t", "b", 3)
 
 
+def _noise(n):
+    letters = random.Random(1)
+    return {number: "".join(letters.choices("abcdefghijklmnopqrstuvwxyz ", k=800)) for number in range(n)}
+
+
 @pytest.mark.parametrize("budget", [3_000, 20_000, 60_000])
 def test_a_block_keeps_to_its_budget(write, datasets, budget):
-    import random
-
-    letters = random.Random(1)
-    texts = {n: "".join(letters.choices("abcdefghijklmnopqrstuvwxyz ", k=800)) for n in range(300)}
-    trial, baseline = write("t", _rows([1.0] * 300, texts)), write("b", _rows([0.0] * 300))
+    trial, baseline = write("t", _rows([1.0] * 300, _noise(300))), write("b", _rows([0.0] * 300))
     questions = read_questions(trial, baseline=baseline, datasets=datasets)
 
     block = embed.fit(embed.columns(questions, trial="t", baseline="b"), budget=budget)
@@ -307,4 +312,64 @@ def test_a_block_keeps_to_its_budget(write, datasets, budget):
     assert 0.5 * budget < len(block.data) <= budget
     assert (block.n_shown == 300) == (budget == 60_000)
     assert block.text_limit < 800
+    assert block.is_cut
     assert block.n_items == 300
+
+
+def test_a_block_that_is_cut_again_knows_how_short_its_texts_are(write, datasets):
+    trial, baseline = write("t", _rows([1.0] * 50, _noise(50))), write("b", _rows([0.0] * 50))
+    questions = read_questions(trial, baseline=baseline, datasets=datasets)
+    value = embed.columns(questions, trial="t", baseline="b")
+
+    short = embed.fit(value, budget=10_000)
+    found = embed.unpack(f'<script type="application/octet-stream" class="items">{short.data}</script>')
+    again = embed.fit(found, budget=100_000, shortest=350)
+
+    assert (again.text_limit, again.is_cut) == (short.text_limit, True)
+    assert again.text_limit < 800
+
+
+FILES = """
+from pathlib import Path
+import sys
+from scripts.reporting.choice import TrialFiles
+
+folder, n = Path(sys.argv[1]), int(sys.argv[2])
+arms = [TrialFiles(folder / f"{name}-scores.parquet", folder / f"{name}-outcomes.parquet") for name in "tb"]
+"""
+
+WRITE = """
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+
+ids = pa.array([f"item-{number:07}" for number in range(n)])
+keys = {"dataset": pa.array(["d"] * n), "item_id": ids, "replicate": np.zeros(n, int)}
+keys["outcome"] = pa.array(["answered"] * n)
+texts = {"text": pa.array(["word " * 60] * n), "finish_reason": pa.array(["stop"] * n)}
+texts |= dict.fromkeys(("error_code", "error_message"), pa.nulls(n, pa.string()))
+for place, arm in enumerate(arms, 2):
+    scores = {"correct": (np.arange(n) % place == 0).astype(float), "abstained": np.zeros(n)}
+    pq.write_table(pa.table({**keys, **scores}), arm.scores)
+    pq.write_table(pa.table({**keys, **texts}), arm.outcomes, row_group_size=20_000)
+pq.write_table(pa.table({"id": ids, "question": ids}), folder / "d.parquet", row_group_size=20_000)
+"""
+
+READ = """
+import resource
+import pandas, pyarrow.dataset
+from scripts.reporting.examples import read_questions
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+questions = read_questions(arms[0], baseline=arms[1], datasets={"d": folder / "d.parquet"})
+assert (len(questions.examples), questions.n_items) == (2000, n)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_half_a_million_questions_are_chosen_from_in_little_memory(tmp_path):
+    for program in (WRITE, READ):
+        command = [sys.executable, "-c", FILES + program, str(tmp_path), "500000"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    assert float(done.stdout) < 300, f"{done.stdout.strip()} MiB"
