@@ -157,14 +157,16 @@ def _read_answers(files: TrialFiles, keys: Sequence[Key], limit: int) -> dict[Ke
 
 
 def _answer(row: Mapping[str, Any], score: Mapping[str, Any]) -> Answer:
-    error = ": ".join(row[name] for name in ("error_code", "error_message") if row[name])
+    parts = [name for name in ("error_code", "error_message") if row[name]]
+    error = ": ".join(row[name] for name in parts)
+    n_characters = sum(row[f"n_{name}"] for name in parts) + 2 * (len(parts) - 1)
     return Answer(
         outcome=row["outcome"],
         text=_excerpt(row, "text"),
         correct=finite(score.get("correct")),
         is_abstention=finite(score.get("abstained")) == 1,
         finish_reason=row["finish_reason"],
-        error=excerpt(error, limit=len(error)) if error else None,
+        error=Excerpt(error, n_characters) if error else None,
     )
 
 

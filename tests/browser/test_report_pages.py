@@ -83,10 +83,16 @@ def test_a_page_can_be_drawn_in_the_light_and_in_the_dark(show, browser, tmp_pat
     assert pictures[0] != pictures[1]
 
 
-def test_a_page_can_be_printed(show, browser):
+def test_a_page_is_printed_with_its_examples_and_without_its_controls(show, browser):
     show(_hostile_trial())
 
     assert browser.print().startswith(b"%PDF")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    heights = [
+        browser.run(f"document.querySelector('{part}').offsetHeight")
+        for part in ("[data-browser]", "[data-without-script]")
+    ]
+    assert heights[0] == 0 < heights[1]
 
 
 def test_every_figure_and_control_has_a_name(show, browser):

@@ -28,6 +28,7 @@
   let found = [];
   let first = 0;
   let current = -1;
+  let turn = 0;
 
   // --- data ----------------------------------------------------------------------------------------
 
@@ -215,7 +216,10 @@
   }
 
   async function choose(block) {
-    items = await inflate(block);
+    const mine = ++turn;
+    const value = await inflate(block);
+    if (mine !== turn) return; // another comparison was chosen meanwhile
+    items = value;
     part("note").textContent = block.dataset.note;
     const link = part("link");
     if (link) link.href = block.dataset.href;

@@ -141,7 +141,8 @@ def test_failed_requests_are_shown_with_their_error(write, datasets):
 
     assert (failed.kind, failed.n_items) == ("failed", 2)
     errored = next(example.trial for example in failed.examples if example.item_id == "q0001")
-    assert (errored.text, errored.correct, errored.error.text) == (None, None, "500")
+    assert (errored.text, errored.correct) == (None, None)
+    assert (errored.error.text, errored.error.is_cut) == ("500", False)
 
 
 def test_a_trial_without_baseline_shows_some_of_each_kind(write, datasets):

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from scripts.reporting.pages import render_run_page, render_trial_page
+from scripts.reporting.pages import SCRIPTS, page_scripts, render_run_page, render_trial_page
 from scripts.reporting.summary import TrialResult
 from tests.unit.reporting import synthetic_reports as synthetic
 
@@ -264,3 +264,13 @@ def test_tables_and_pictures_can_be_read_without_seeing_them(results):
         assert set(page.values("aria-labelledby")) <= set(ids)
         headers = page.tags.count("th")
         assert headers == len([1 for tag, name, _ in page.attributes if (tag, name) == ("th", "scope")])
+
+
+@pytest.mark.parametrize("script", page_scripts(), ids=SCRIPTS)
+def test_scripts_show_text_as_text_and_ask_for_nothing(script):
+    assert script.text.startswith('"use strict";')
+    assert len(script.text.splitlines()) < 400
+    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("):
+        assert word not in script.text
+    for word in ("fetch(", "XMLHttp", "WebSocket", "import(", "localStorage", "cookie", "</script"):
+        assert word not in script.text
