@@ -64,10 +64,7 @@ def group_examples(questions: Questions) -> tuple[ExampleGroup, ...]:
     Kinds without an example are left out.
     """
     limits = PAIRED_GROUPS if questions.is_paired else SINGLE_GROUPS
-    groups = [
-        (kind, [example for example in questions.examples if kind in example.kinds][:limit])
-        for kind, limit in limits.items()
-    ]
+    groups = [(kind, _pick(questions, kind, limit)) for kind, limit in limits.items()]
     shown = [example for _, examples in groups for example in examples]
     sizes = (
         limit for limit in _LIMITS if sum(_size(example, limit) for example in shown) <= EXAMPLE_CHARACTERS
@@ -78,6 +75,12 @@ def group_examples(questions: Questions) -> tuple[ExampleGroup, ...]:
         for kind, examples in groups
         if examples
     )
+
+
+def _pick(questions: Questions, kind: str, limit: int) -> list[Example]:
+    """Pick examples of a kind; those of no other kind are the clearest and come first."""
+    examples = (example for example in questions.examples if kind in example.kinds)
+    return sorted(examples, key=lambda example: len(example.kinds))[:limit]
 
 
 def _questions(choice: Choice, texts: _Texts) -> Questions:

@@ -37,7 +37,7 @@ GROUP_NOTES = {
     "gained": "The trial scores higher than its baseline.",
     "lost": "The trial scores lower than its baseline.",
     "right": "Scored as correct.",
-    "wrong": "Answered, and scored as wrong.",
+    "wrong": "Scored as wrong.",
     "abstained": "The whole answer is an abstention.",
     "failed": "Truncated, refused, errored, expired or missing.",
 }
