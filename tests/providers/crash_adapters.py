@@ -258,7 +258,7 @@ def local_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "local", "model": "llama"},
-            options={"base_url": service.url, "concurrency": 2},
+            options={"base_url": service.url, "concurrency": 1},
             patches={"scripts.providers.local_asking:MAX_TRIES": 1},
             read_books=local_books,
             prepare=books.use,
