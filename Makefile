@@ -43,6 +43,8 @@ lock: setup ## Pin the newest versions of all dependencies (needs uv)
 bench: setup ## Measure job overhead and speed
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.launcher
+	$(BIN)/python -m benchmarks.transfer
+	$(BIN)/python -m benchmarks.waiting
 
 clean: ## Remove caches (never a run)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

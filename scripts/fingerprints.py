@@ -29,9 +29,9 @@ CODE = {
         "providers/mistral_rows",
     ),
     "score": ("score", "scorers"),
-    "stats": ("stats", "analysis"),
+    "stats": ("stats", "item_scores", "analysis"),
     "costs": ("costs", "pricing", "rates"),
-    "report": ("report", "reporting", "analysis/multiplicity", "analysis/verdicts"),
+    "report": ("report", "reporting", "item_scores", "analysis"),
 }
 """Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""
 
@@ -63,7 +63,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         modules = {name: _user_module(settings, name) for name in scorers}
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
     elif phase == "stats":
-        names = ("confidence_level", "resamples")
+        names = ("confidence_level", "resamples", "equivalence_margin")
         options = {name: config["stats"][name] for name in names}
         about |= {**options, "seed": config["seed"], "baseline": settings.trial_by_name[unit].baseline}
     elif phase == "costs":
@@ -72,6 +72,8 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         about |= {"price": dataclasses.replace(price, as_of=None).to_json() if price else None}
     elif phase == "report":
         about |= {"stats": config["stats"], "seed": config["seed"]}
+        if not unit:
+            about |= {"max_error_rate": config["max_error_rate"]}  # what is called unbalanced
         trials = settings.trials if not unit else (settings.trial_by_name[unit],)
         about |= {"trials": [_trial_facts(trial) for trial in trials]}
     return digest(about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,17 @@ class Hooks:
             self.has_ended = True
             raise user_error(error) from None
         self.supervisor = supervisor
+        self._make_room_to_wait()
         logger.addHandler(JobErrors(supervisor))
+
+    def _make_room_to_wait(self) -> None:
+        """Let a job wait for every batch there may be; by itself Snakemake runs `cores` and five jobs."""
+        n_waiting = min(len(self.settings.trials), self.settings.config["max_active_batches"])
+        scheduler = self.workflow.scheduler
+        for executor in (scheduler._executor, scheduler._local_executor):
+            pool = getattr(executor, "pool", None)
+            if isinstance(pool, ThreadPoolExecutor):
+                pool._max_workers += n_waiting
 
     def finish(self, *, succeeded: bool) -> None:
         """Say how the run ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -53,8 +54,8 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
     with (
         Ledger(settings.run_root / "ledger" / trial.name) as ledger,
         Attempts(max_attempts=options["max_attempts"]) as attempts,
+        contextlib.closing(make_sender(settings, trial, ledger)) as sender,
     ):
-        sender = make_sender(settings, trial, ledger)
         sender.reconcile()
         put_off = PutOff()
         while True:

@@ -89,6 +89,11 @@ def record_prices(config: Mapping[str, Any]) -> None:
         write_json(_prices_path(config), {"schema_version": 1, "prices": rates})
 
 
+def warm_up() -> None:
+    """Read the table of listed prices."""
+    listed_price("gpt-4o-mini", "openai", datetime.datetime.now(datetime.UTC).date())
+
+
 def read_prices(config: Mapping[str, Any]) -> dict[str, Price]:
     """
     Read what a run has recorded, by provider and the provider's name of the model.

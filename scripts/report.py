@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import scripts
+from scripts.analysis.omnibus import omnibus_test
 from scripts.errors import user_errors
 from scripts.files import read_json, write_json, write_text
+from scripts.item_scores import (
+    EFFECT_METRICS,
+    KEY,
+    add_items,
+    applicable,
+    average_replicates,
+    by_dataset,
+    read_items,
+    read_scores,
+)
 from scripts.jobs import Job, phase_job, phase_parser, trial_job
 from scripts.prompts import find_prompt
 from scripts.records import RUN_OUTPUTS, Trial
@@ -32,6 +44,12 @@ from scripts.reporting.summary import (
 from scripts.reporting.tables import csv_text
 from scripts.settings import Settings, read_run_settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_OMNIBUS = 3
+"""Trials from which on a test of all at once says something that no effect says."""
+
 COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repeated", "failed", "reused")
 """What the summary has of a trial's ``costs.json``."""
 
@@ -41,13 +59,19 @@ __all__ = ["main", "report_run", "report_trial", "warm_up"]
 def run_inputs(settings: Settings) -> list[Path]:
     """List the files that the run's page is made from."""
     folders = [settings.run_root / "trials" / trial.name for trial in settings.trials]
-    return [folder / file for folder in folders for file in ("stats/stats.json", "costs/costs.json")]
+    files = ["stats/stats.json", "costs/costs.json"]
+    if len(folders) < MIN_OMNIBUS:
+        return [folder / file for folder in folders for file in files]
+    return [
+        *_prepared(settings),
+        *(folder / file for folder in folders for file in (*files, "score/scores.parquet")),
+    ]
 
 
 def trial_inputs(settings: Settings, trial: Trial) -> list[Path]:
     """List the files that a trial's page is made from."""
     folder = settings.run_root / "trials"
-    inputs = [settings.run_root / "datasets" / f"{name}.parquet" for name in settings.config["datasets"]]
+    inputs = _prepared(settings)
     inputs += [folder / trial.name / "stats" / "stats.json", folder / trial.name / "costs" / "costs.json"]
     for name in filter(None, (trial.name, trial.baseline)):
         inputs += [folder / name / "score" / "scores.parquet", folder / name / "parse" / "outcomes.parquet"]
@@ -92,6 +116,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
         adjustment=options["adjustment"],
         family=options["family"],
         margin=options["equivalence_margin"],
+        max_error_rate=settings.config["max_error_rate"],
+        omnibus=compare_all(settings),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}
     write_json(out.with_name("summary.json"), {**summary, **summarise_costs(summary, costs)})
@@ -135,6 +161,38 @@ def summarise_costs(
         },
         "prices": {cost["model"]: cost["price"] for cost in costs.values() if cost},
     }
+
+
+def compare_all(settings: Settings) -> list[dict[str, Any]]:
+    """Test all trials at once, by dataset and metric; with fewer than three there is nothing to add."""
+    names = [trial.name for trial in settings.trials]
+    if len(names) < MIN_OMNIBUS:
+        return []
+    items = read_items(_prepared(settings))
+    paths = [settings.run_root / "trials" / name / "score" / "scores.parquet" for name in names]
+    means = [average_replicates(read_scores(path), EFFECT_METRICS).set_index(KEY) for path in paths]
+    tests = []
+    for metric in EFFECT_METRICS:
+        columns = {str(place): frame[metric] for place, frame in enumerate(means)}
+        scores = add_items(_side_by_side(columns), items)
+        for dataset, part in by_dataset(scores):
+            if part[list(columns)].notna().any(axis=None):
+                complete = applicable(part, list(columns))
+                found = omnibus_test(complete[list(columns)].to_numpy(float), complete["cluster"].tolist())
+                about = {"dataset": dataset, "metric": metric, "n_trials": len(names)}
+                tests.append({**about, **dataclasses.asdict(found)})
+    return tests
+
+
+def _side_by_side(columns: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
+    """A row per item, a column per trial."""
+    import pandas as pd
+
+    return pd.concat(columns, axis=1).reset_index()
+
+
+def _prepared(settings: Settings) -> list[Path]:
+    return [settings.run_root / "datasets" / f"{name}.parquet" for name in settings.config["datasets"]]
 
 
 def _files(folder: Path) -> TrialFiles:

@@ -8,11 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.analysis.bounds import difference_bounds
 from scripts.analysis.intervals import mean_interval
 from scripts.analysis.levels import equivalence_level
-from scripts.analysis.paired import paired_effect
+from scripts.analysis.paired import effect_of_pairs
+from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.analysis.resampling import child_rng
-from scripts.files import read_parquet, write_json
+from scripts.analysis.sensitivity import examine
+from scripts.analysis.verdicts import LOWER_IS_BETTER
+from scripts.files import write_json
+from scripts.item_scores import (
+    ALL,
+    EFFECT_METRICS,
+    KEY,
+    add_items,
+    applicable,
+    average_replicates,
+    by_dataset,
+    read_items,
+    read_scores,
+)
 from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.records import Outcome, Trial
 from scripts.scorers import METRICS
@@ -20,12 +35,6 @@ from scripts.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ALL = "all"
-"""The name of all datasets taken together: every item counts once."""
-
-EFFECT_METRICS = ("correct", "f1", "false_answer")
-"""Metrics of which it is known which way is better."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +44,14 @@ class Comparison:
     confidence_level: float
     resamples: int
     seed: int
+    margin: float | None
+
+
+BOUNDS = (0.0, 1.0)
+"""Smallest and largest value of every metric."""
+
+BOUNDS_RESAMPLES = 1000
+"""Sign patterns of each permutation test behind the worst case; only its verdicts hang on them."""
 
 
 def stats_trial(
@@ -48,15 +65,19 @@ def stats_trial(
 ) -> None:
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
-    comparison = Comparison(options["confidence_level"], options["resamples"], settings.config["seed"])
-    rows, clusters = read_scores(scores), read_clusters(prepared)
-    items = average_replicates(rows, clusters)
+    names = ("confidence_level", "resamples")
+    comparison = Comparison(
+        **{name: options[name] for name in names},
+        seed=settings.config["seed"],
+        margin=options["equivalence_margin"],
+    )
+    rows, items = read_scores(scores), read_items(prepared)
+    means = average_replicates(rows)
     effects: list[dict[str, Any]] = []
     if baseline_scores is not None and trial.baseline is not None:
-        other = average_replicates(read_scores(baseline_scores), clusters)
-        names = (trial.name, trial.baseline)
-        effects = list(compare(items, other, comparison, names=names))
-    metrics = describe_datasets(items, comparison.confidence_level)
+        other = average_replicates(read_scores(baseline_scores))
+        effects = list(compare(means, other, items, comparison, names=(trial.name, trial.baseline)))
+    metrics = describe_datasets(add_items(means, items), comparison.confidence_level)
     write_json(
         out,
         {
@@ -64,7 +85,7 @@ def stats_trial(
             "trial": trial.name,
             "baseline": trial.baseline,
             "confidence_level": comparison.confidence_level,
-            "n_items": len(items),
+            "n_items": len(means),
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
             "metrics": metrics[ALL]["metrics"],
@@ -80,41 +101,16 @@ def warm_up() -> None:
 
     values = np.array([0.0, 1.0, 1.0, 0.5])
     for arm in (values, values.round()):
-        paired_effect(arm, 1 - arm, confidence_level=0.95, resamples=100, rng=child_rng(0, "warm"))
+        pairs = pair_up(arm, 1 - arm)
+        inference = infer_difference(pairs)
+        options: dict[str, Any] = {
+            "confidence_level": 0.95,
+            "resamples": 100,
+            "rng": child_rng(0, "warm"),
+        }
+        effect_of_pairs(pairs, inference, **options)
+        examine(pairs, inference, margin=0.02, higher_is_better=True, **options)
         mean_interval(arm, confidence_level=0.95)
-
-
-def read_scores(path: Path) -> pd.DataFrame:
-    """Read a trial's scores: a row per request."""
-    frame: pd.DataFrame = read_parquet(path).to_pandas()
-    return frame
-
-
-def read_clusters(prepared: Sequence[Path]) -> pd.DataFrame:
-    """Read which items belong together: columns dataset, item_id, cluster (None: on its own)."""
-    import pandas as pd
-
-    frames = []
-    for path in prepared:
-        frame = read_parquet(path, ["id", "cluster"]).to_pandas().rename(columns={"id": "item_id"})
-        frame["cluster"] = path.stem + "/" + frame["cluster"]
-        frames.append(frame.assign(dataset=path.stem))
-    clusters: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    return clusters
-
-
-def average_replicates(rows: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """
-    Average each item's replicates, metric by metric, over those that have a value.
-
-    Returns
-    -------
-    DataFrame
-        A row per item: dataset, item_id, the metrics (NaN where no replicate has one), cluster.
-    """
-    means: pd.DataFrame = rows.groupby(["dataset", "item_id"], sort=True)[list(METRICS)].mean().reset_index()
-    merged: pd.DataFrame = means.merge(clusters, on=["dataset", "item_id"], how="left", validate="one_to_one")
-    return merged
 
 
 def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
@@ -125,12 +121,14 @@ def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
 
 def describe_datasets(items: pd.DataFrame, confidence_level: float) -> dict[str, dict[str, Any]]:
     """Describe all items together and each dataset's; a single dataset is described once."""
-    parts = {str(name): part for name, part in items.groupby("dataset", sort=True)}
-    described = {
-        name: {"n_items": len(part), "metrics": describe(part, confidence_level)}
-        for name, part in ({ALL: items} | (parts if len(parts) > 1 else {})).items()
-    }
-    return described if len(parts) > 1 else {**described, **dict.fromkeys(parts, described[ALL])}
+    described: dict[str, dict[str, Any]] = {}
+    for name, part in by_dataset(items):
+        described[name] = (
+            described[ALL]
+            if part is items and described
+            else {"n_items": len(part), "metrics": describe(part, confidence_level)}
+        )
+    return described
 
 
 def describe(items: pd.DataFrame, confidence_level: float) -> dict[str, dict[str, Any]]:
@@ -141,7 +139,7 @@ def describe(items: pd.DataFrame, confidence_level: float) -> dict[str, dict[str
                 items[metric].to_numpy(float),
                 items["cluster"].tolist(),
                 confidence_level=confidence_level,
-                bounds=(0.0, 1.0),
+                bounds=BOUNDS,
             )
         )
         for metric in METRICS
@@ -149,46 +147,72 @@ def describe(items: pd.DataFrame, confidence_level: float) -> dict[str, dict[str
 
 
 def compare(
-    items: pd.DataFrame, baseline: pd.DataFrame, comparison: Comparison, *, names: tuple[str, str]
+    trial: pd.DataFrame,
+    baseline: pd.DataFrame,
+    items: pd.DataFrame,
+    comparison: Comparison,
+    *,
+    names: tuple[str, str],
 ) -> Iterator[dict[str, Any]]:
     """Yield the effects over all datasets and over each; a metric that never applies has none."""
-    pairs = items.merge(
-        baseline.drop(columns="cluster"), on=["dataset", "item_id"], how="outer", suffixes=("", "_baseline")
-    )
-    overall = list(_effects(pairs, ALL, comparison, names=names))
-    yield from overall
-    parts = {str(name): part for name, part in pairs.groupby("dataset", sort=True)}
-    for dataset, part in parts.items():
-        if len(parts) == 1:
-            yield from ({**effect, "dataset": dataset} for effect in overall)
-        else:
-            yield from _effects(part, dataset, comparison, names=names)
+    pairs = add_items(trial.merge(baseline, on=KEY, how="outer", suffixes=("", "_baseline")), items)
+    overall: list[dict[str, Any]] = []
+    for dataset, part in by_dataset(pairs):
+        is_again = part is pairs and bool(overall)
+        effects = overall if is_again else list(_effects(part, dataset, comparison, names=names))
+        overall = overall or effects
+        yield from ({**effect, "dataset": dataset} for effect in effects)
 
 
 def _effects(
     part: pd.DataFrame, dataset: str, comparison: Comparison, *, names: tuple[str, str]
 ) -> Iterator[dict[str, Any]]:
     for metric in EFFECT_METRICS:
-        columns = part[[metric, f"{metric}_baseline"]]
-        if metric == "correct" or columns.notna().any(axis=None):
-            effect = _effect(part, metric, comparison, names=(*names, dataset, metric))
+        columns = [metric, f"{metric}_baseline"]
+        if metric == "correct" or part[columns].notna().any(axis=None):
+            effect = _effect(applicable(part, columns), metric, comparison, names=(*names, dataset, metric))
             yield {"dataset": dataset, "metric": metric, **effect}
 
 
 def _effect(
     part: pd.DataFrame, metric: str, comparison: Comparison, *, names: Sequence[str]
 ) -> Mapping[str, Any]:
-    effect = paired_effect(
-        part[metric].to_numpy(float),
-        part[f"{metric}_baseline"].to_numpy(float),
-        part["cluster"].tolist(),
+    """One effect, and under ``sensitivity`` what other methods say about it."""
+    trial, baseline = (part[name].to_numpy(float) for name in (metric, f"{metric}_baseline"))
+    clusters = part["cluster"].tolist()
+    pairs = pair_up(trial, baseline, clusters, bounds=BOUNDS)
+    inference = infer_difference(pairs, bounds=BOUNDS) if pairs.n else None
+    effect = effect_of_pairs(
+        pairs,
+        inference,
         confidence_level=comparison.confidence_level,
         equivalence_level=equivalence_level(comparison.confidence_level),
         resamples=comparison.resamples,
         rng=child_rng(comparison.seed, *names),
-        bounds=(0.0, 1.0),
     )
-    return dataclasses.asdict(effect)
+    sensitivity = examine(
+        pairs,
+        inference,
+        confidence_level=comparison.confidence_level,
+        margin=comparison.margin,
+        higher_is_better=metric not in LOWER_IS_BETTER,
+        resamples=comparison.resamples,
+        rng=child_rng(comparison.seed, *names, "bootstrap"),
+    )
+    worst = difference_bounds(
+        trial,
+        baseline,
+        clusters,
+        confidence_level=comparison.confidence_level,
+        resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
+        seed=comparison.seed,
+        names=tuple(names),
+        margin=comparison.margin,
+        higher_is_better=metric not in LOWER_IS_BETTER,
+        bounds=BOUNDS,
+    )
+    checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
+    return {**dataclasses.asdict(effect), "sensitivity": checks}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

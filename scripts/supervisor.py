@@ -20,7 +20,9 @@ from scripts.clock import now
 from scripts.errors import PipelineError, StateError
 from scripts.files import read_json, write_json, write_text
 from scripts.launcher import warm
+from scripts.launcher.server import WARM_MODULES
 from scripts.pricing import record_prices
+from scripts.providers import adapter_modules
 from scripts.run_lock import RunLock, read_holder
 from scripts.run_state import STATE_FILE, RunView, derive_state, last_ending
 from scripts.runs import STARTED_WITH
@@ -78,12 +80,20 @@ class Supervisor:
         self.stop.drain_path.unlink(missing_ok=True)
         self._forget_errors()
         self._write_run_files()
-        self._warm = warm.start(self.settings.logs_root / "warm.log")
+        self._warm = warm.start(
+            self.settings.logs_root / "warm.log",
+            modules=[*WARM_MODULES, *self._modules_of_providers()],
+        )
         self._write_state(is_live=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         self._thread = threading.Thread(target=self._watch, name="run-watch", daemon=True)
         self._thread.start()
+
+    def _modules_of_providers(self) -> list[str]:
+        """What jobs load that talk to the run's providers: a second and 60 MB for each that is not warm."""
+        adapters = [name for name in adapter_modules(self.settings) if name not in WARM_MODULES]
+        return [*adapters, "scripts.pricing"] if adapters else []
 
     def finish(self, *, succeeded: bool) -> None:
         """Say how the run ended; a stop that was honoured does not block the next start."""

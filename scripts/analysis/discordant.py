@@ -68,6 +68,56 @@ def exact_mcnemar(n_gained: int, n_lost: int) -> float:
     return min(1.0, max(2 * tail, sys.float_info.min))
 
 
+def midp_mcnemar(n_gained: int, n_lost: int) -> float:
+    """
+    Mid-p version of the exact test: the observed split counts only half.
+
+    The exact test is conservative, since the number of gained items jumps; this one is not, at the price of
+    a size that may slightly pass the level.
+
+    Parameters
+    ----------
+    n_gained, n_lost : int
+        Pairs that only the trial, and only the baseline, has right.
+
+    Returns
+    -------
+    float
+        Two-sided p-value; 1 with no discordant pair; never 0, as in `exact_mcnemar`.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative.
+
+    Notes
+    -----
+    The exact p-value less the probability of the observed split; with as many gained as lost, 1 less half
+    of it [1]_.  Summed without a subtraction, so that a small value keeps its digits.
+
+    References
+    ----------
+    .. [1] M. W. Fagerland, S. Lydersen, P. Laake, The McNemar test for binary matched-pairs data: mid-p and
+       asymptotic are better than exact conditional, BMC Med. Res. Methodol. 13 (2013) 91.
+
+    Examples
+    --------
+    >>> round(midp_mcnemar(1, 7), 6)
+    0.039062
+    """
+    from scipy.stats import binom
+
+    if min(n_gained, n_lost) < 0:
+        raise ValueError(f"{n_gained} gained and {n_lost} lost are not counts")
+    n, smaller = n_gained + n_lost, min(n_gained, n_lost)
+    if n == 0:
+        return 1.0
+    observed = float(binom.pmf(smaller, n, 0.5))
+    if n_gained == n_lost:
+        return 1 - observed / 2
+    return max(2 * float(binom.cdf(smaller - 1, n, 0.5)) + observed, sys.float_info.min)
+
+
 def conditional_odds_ratio(n_gained: int, n_lost: int, *, confidence_level: float) -> OddsRatio:
     """
     Odds ratio of matched binary pairs, given how many of them are discordant.

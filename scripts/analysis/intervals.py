@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scripts.analysis.clusters import cluster_totals
+from scripts.analysis.few_clusters import FEW, WildClusters
 from scripts.analysis.levels import check_level
 from scripts.analysis.score_intervals import wilson_interval
 
@@ -68,8 +70,8 @@ def mean_interval(
     Returns
     -------
     MeanInterval
-        ``method`` is "wilson", "wilson on clusters", "t", "cluster-robust t", or "none: ..." where the
-        values do not show how much they vary.
+        ``method`` is "wilson", "wilson on clusters", "t", "cluster-robust t", "wild cluster bootstrap-t",
+        or "none: ..." where the values do not show how much they vary.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def mean_interval(
     Notes
     -----
     Values that are all 0 or 1, no two in one cluster: Wilson's score interval, since an interval from the
-    central limit theorem is too short for fewer than some hundred items [2]_.  Otherwise `t_interval`.
+    central limit theorem is too short for fewer than some hundred items [2]_.  Otherwise `robust_interval`.
     Values that are all 0, or all 1, in clusters show no variation for that formula; Wilson's interval
     then counts every cluster as one item, which is conservative: it takes the items of a cluster to be
     copies of each other.
@@ -107,16 +109,44 @@ def mean_interval(
     check_bounds(array, bounds)
     if len(array) == 0:
         return MeanInterval(None, None, None, "none: no values", 0, 0)
-    n_clusters = len(np.unique(codes))
+    n_clusters = count_clusters(codes)
     has_clusters = n_clusters < len(array)
     is_uniform = n_clusters > 1 and bool(np.all(array == array[0]))
     if not is_binary(array) or (has_clusters and not is_uniform):
-        return t_interval(array, codes, confidence_level=confidence_level, bounds=bounds)
+        return robust_interval(array, codes, confidence_level=confidence_level, bounds=bounds)
     mean = float(array.mean())
     # Uniform values are all 0 or all 1, so the count of clusters is whole there too.
     low, high = wilson_interval(round(mean * n_clusters), n_clusters, confidence_level=confidence_level)
     method = "wilson on clusters" if has_clusters else "wilson"
     return MeanInterval(mean, low, high, method, len(array), n_clusters)
+
+
+def robust_interval(
+    values: FloatArray,
+    codes: CodeArray,
+    *,
+    confidence_level: float,
+    bounds: tuple[float, float] | None = None,
+) -> MeanInterval:
+    """
+    Interval of a mean over items or clusters: `t_interval`, or with few clusters the wild bootstrap.
+
+    Parameters, errors and bounds: see `t_interval`.  Fewer than 20 clusters, of more than one item, get
+    `scripts.analysis.few_clusters.WildClusters`, as the t interval is then too short.
+    """
+    result = t_interval(values, codes, confidence_level=confidence_level, bounds=bounds)
+    if result.low is None or not is_few(result.n_clusters, result.n):
+        return result
+    wild = WildClusters(cluster_totals(values, codes))
+    bounded = wild.interval(confidence_level, bounds)
+    low, high = (None, None) if bounded is None else bounded
+    method = "none: too few clusters for this level" if bounded is None else wild.method
+    return dataclasses.replace(result, low=low, high=high, method=method)
+
+
+def is_few(n_clusters: int, n_items: int) -> bool:
+    """Whether there are clusters, but too few of them for large-sample formulas."""
+    return n_clusters < min(FEW, n_items)
 
 
 def t_interval(
@@ -173,19 +203,38 @@ def t_interval(
     from scipy.stats import t
 
     check_bounds(values, bounds)
-    n, n_clusters = len(values), len(np.unique(codes))
+    n, n_clusters = len(values), count_clusters(codes)
     mean = float(values.mean())
     if n_clusters == 1:
         method = "none: one value" if n == 1 else "none: one cluster"
         return MeanInterval(mean, None, None, method, n, n_clusters)
-    residuals = np.bincount(codes, weights=values - mean)
-    error = math.sqrt(float(residuals @ residuals) * n_clusters / (n_clusters - 1)) / n
-    if error <= 1e-12 * float(np.abs(values).max()):
+    error = standard_error(values, codes)
+    if error is None:
         return MeanInterval(mean, None, None, "none: no variation", n, n_clusters)
     reach = float(t.isf((1 - confidence_level) / 2, n_clusters - 1)) * error
     floor, ceiling = bounds if bounds is not None else (-math.inf, math.inf)
     method = "t" if n_clusters == n else "cluster-robust t"
     return MeanInterval(mean, max(mean - reach, floor), min(mean + reach, ceiling), method, n, n_clusters)
+
+
+def standard_error(values: FloatArray, codes: CodeArray) -> float | None:
+    """
+    Standard error of a mean, robust to clusters; None where one cluster or no variation shows none.
+
+    Parameters, formula and source: see `t_interval`.
+
+    Examples
+    --------
+    >>> standard_error(np.array([0.0, 1.0, 0.0, 1.0]), np.arange(4)) == (1 / 3 / 4) ** 0.5
+    True
+    """
+    n, n_clusters = len(values), count_clusters(codes)
+    if n_clusters < 2:
+        return None
+    residuals = np.bincount(codes, weights=values - float(values.mean()))
+    # Not as a product of vectors: its last digit hangs on the number of threads.
+    error = math.sqrt(float(np.sum(residuals**2)) * n_clusters / (n_clusters - 1)) / n
+    return error if error > 1e-12 * float(np.abs(values).max()) else None
 
 
 def as_values(values: ArrayLike) -> FloatArray:
@@ -244,6 +293,11 @@ def cluster_codes(clusters: Labels | None, n_items: int) -> CodeArray:
         is_alone = label is None or label != label
         codes[position] = numbers.setdefault((is_alone, position if is_alone else label), len(numbers))
     return codes
+
+
+def count_clusters(codes: CodeArray) -> int:
+    """Count the clusters; numbers may be missing among the codes."""
+    return int(np.count_nonzero(np.bincount(codes))) if len(codes) else 0
 
 
 def is_binary(values: FloatArray) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals, levels
+from scripts.analysis import levels
 from scripts.analysis.discordant import OddsRatio, conditional_odds_ratio, exact_mcnemar
-from scripts.analysis.intervals import CodeArray, FloatArray, Labels
+from scripts.analysis.intervals import Labels
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
 from scripts.analysis.resampling import sign_flip_test
-from scripts.analysis.score_intervals import tango_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,27 +46,6 @@ class PairedEffect:
     """Lower bound at the equivalence level, for two one-sided tests by inclusion."""
     equivalence_high: float | None
     """Upper bound at the equivalence level."""
-
-
-class _Pairs(NamedTuple):
-    """Aligned pairs, none with a value missing."""
-
-    differences: FloatArray
-    codes: CodeArray
-    n_clusters: int
-    is_binary: bool
-
-    @property
-    def is_clustered(self) -> bool:
-        return self.n_clusters < len(self.differences)
-
-    @property
-    def n_gained(self) -> int:
-        return int(np.count_nonzero(self.differences > 0))
-
-    @property
-    def n_lost(self) -> int:
-        return int(np.count_nonzero(self.differences < 0))
 
 
 def paired_effect(
@@ -121,10 +98,11 @@ def paired_effect(
     Notes
     -----
     Both arms binary (all 0 or 1) and no two pairs in one cluster: `tango_interval`, `exact_mcnemar` and
-    the conditional odds ratio.  Otherwise: the cluster-robust t interval of the differences and the
-    sign-flip permutation test, cluster by cluster.  Binary arms in clusters whose pairs all differ by the
-    same amount show no variation; Tango's interval then counts every cluster as one pair, which is
-    conservative.  A difference within 1e-12 of the values' size is rounding and counts as none.
+    the conditional odds ratio.  Otherwise: the cluster-robust t interval of the differences, with fewer than
+    20 clusters the wild cluster bootstrap-t, and the sign-flip permutation test, cluster by cluster.
+    Binary arms in clusters whose pairs all differ by the same amount show no variation; Tango's interval
+    then counts every cluster as one pair, which is conservative.  A difference within 1e-12 of the values'
+    size is rounding and counts as none.
 
     Examples
     --------
@@ -139,20 +117,38 @@ def paired_effect(
     >>> round(effect.low, 3), round(effect.high, 3), effect.interval_method
     (0.098, 0.863, 'tango score')
     """
+    pairs = pair_up(trial, baseline, clusters, bounds=bounds)
+    return effect_of_pairs(
+        pairs,
+        infer_difference(pairs, bounds=bounds) if pairs.n else None,
+        confidence_level=confidence_level,
+        equivalence_level=equivalence_level,
+        resamples=resamples,
+        rng=rng,
+    )
+
+
+def effect_of_pairs(
+    pairs: Pairs,
+    inference: Inference | None,
+    *,
+    confidence_level: float,
+    equivalence_level: float | None = None,
+    resamples: int,
+    rng: np.random.Generator,
+) -> PairedEffect:
+    """Compare aligned pairs; `inference` is that of the pairs, None without one.  See `paired_effect`."""
     narrow = levels.equivalence_level(confidence_level) if equivalence_level is None else equivalence_level
     levels.check_level(confidence_level)
     levels.check_level(narrow, name="equivalence_level")
-    pairs, n_unpaired = _pair_up(trial, baseline, clusters, bounds)
-    n_pairs = len(pairs.differences)
-    if n_pairs == 0:
-        return _no_pairs(n_unpaired)
-    interval = functools.partial(_difference_interval, pairs, bounds=bounds)
-    low, high, interval_method = interval(confidence_level)
-    equivalence_low, equivalence_high, _ = interval(narrow)
+    if inference is None:
+        return _no_pairs(pairs.n_unpaired)
+    low, high, interval_method = inference.interval(confidence_level)
+    equivalence_low, equivalence_high, _ = inference.interval(narrow)
     test, p_value = _difference_test(pairs, resamples, rng)
     return PairedEffect(
-        n_pairs=n_pairs,
-        n_unpaired=n_unpaired,
+        n_pairs=pairs.n,
+        n_unpaired=pairs.n_unpaired,
         n_clusters=pairs.n_clusters,
         n_gained=pairs.n_gained,
         n_lost=pairs.n_lost,
@@ -168,46 +164,7 @@ def paired_effect(
     )
 
 
-def _pair_up(
-    trial: ArrayLike, baseline: ArrayLike, clusters: Labels | None, bounds: tuple[float, float] | None
-) -> tuple[_Pairs, int]:
-    """Keep the items that both arms have, and count those that fall out."""
-    arms = intervals.as_values(trial), intervals.as_values(baseline)
-    if len(arms[0]) != len(arms[1]):
-        raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
-    codes = intervals.cluster_codes(clusters, len(arms[0]))
-    there = ~(np.isnan(arms[0]) | np.isnan(arms[1]))
-    after, before = arms[0][there], arms[1][there]
-    intervals.check_bounds(np.concatenate([after, before]), bounds)
-    differences = after - before
-    # Means of the same replicates in another order may differ in the last digit.
-    differences[np.abs(differences) <= 1e-12 * np.maximum(np.abs(after), np.abs(before))] = 0.0
-    is_binary = intervals.is_binary(after) and intervals.is_binary(before)
-    pairs = _Pairs(differences, codes[there], len(np.unique(codes[there])), is_binary)
-    return pairs, int(np.count_nonzero(~there))
-
-
-def _difference_interval(
-    pairs: _Pairs, confidence_level: float, *, bounds: tuple[float, float] | None
-) -> tuple[float | None, float | None, str]:
-    """Lower bound, upper bound and method."""
-    n_pairs = len(pairs.differences)
-    if pairs.is_binary and not pairs.is_clustered:
-        counts = pairs.n_gained, pairs.n_lost, n_pairs
-        return *tango_interval(*counts, confidence_level=confidence_level), "tango score"
-    if pairs.is_binary and pairs.n_clusters > 1 and bool(np.all(pairs.differences == pairs.differences[0])):
-        # All pairs are alike, so each count is either all of them or none.
-        gained, lost = pairs.n_clusters * (pairs.n_gained > 0), pairs.n_clusters * (pairs.n_lost > 0)
-        low, high = tango_interval(gained, lost, pairs.n_clusters, confidence_level=confidence_level)
-        return low, high, "tango score on clusters"
-    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    result = intervals.t_interval(
-        pairs.differences, pairs.codes, confidence_level=confidence_level, bounds=reach
-    )
-    return result.low, result.high, result.method
-
-
-def _difference_test(pairs: _Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float]:
+def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float]:
     """Name of the test and p-value."""
     if pairs.is_binary and not pairs.is_clustered:
         return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost)
@@ -217,7 +174,7 @@ def _difference_test(pairs: _Pairs, resamples: int, rng: np.random.Generator) ->
     return name, result.p_value
 
 
-def _odds_ratio(pairs: _Pairs, confidence_level: float) -> OddsRatio | None:
+def _odds_ratio(pairs: Pairs, confidence_level: float) -> OddsRatio | None:
     """The odds ratio of binary pairs; without an interval where pairs are not independent."""
     if not pairs.is_binary:
         return None

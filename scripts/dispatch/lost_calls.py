@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scripts.dispatch.slots import hours_since
 from scripts.errors import ConfigError, NoBatchError, UnknownOutcomeError
 from scripts.jobs import say
 from scripts.ledger import Ledger, ShardEntry, read_shards
@@ -48,14 +48,17 @@ def find_lost_batch(
     """
     Look for the batch of a lost call; that it is absent counts once the provider's lists have had their time.
 
+    That time counts from the first look: when the call was made, after an upload of any length, nobody knows.
+
     Raises
     ------
     UnknownOutcomeError
         If the provider cannot tell and the user has not decided; the message says how to.
     """
+    end = time.monotonic() + provider.lag_seconds
     try:
         while (batch_id := _find_existing(ledger, entry, key, provider)) is None:
-            left = provider.lag_seconds - 3600 * hours_since(entry.at)
+            left = end - time.monotonic()
             if left <= 0:
                 break
             say(f"a batch may not be listed yet: asks again for {left:.0f} seconds")

@@ -22,8 +22,8 @@ from scripts.records import Request, Trial, Usage, digest
 from scripts.settings import Settings
 from scripts.state_utils import StopToken, make_stop_token
 
-MAX_SLEEP_S = 1.0
-"""How long a wait may go without a look at the stop sentinel."""
+MAX_SLEEP_S = 2.0
+"""How long a wait may go without a look at the stop sentinel; hundreds of jobs may wait at once."""
 
 MAX_TRIES = 8
 """How often a busy provider is asked to start one batch."""
@@ -117,6 +117,10 @@ class Sender:
             time.sleep(min(left, MAX_SLEEP_S))
             self.stop.check()
 
+    def close(self) -> None:
+        """End what the provider does in this process: see `Provider.close`."""
+        self.provider.close()
+
     def _send_shard(self, shard: str, payload: Payload) -> None:
         name = self.ledger.folder.name
         key = digest([self.run_id, name, shard, file_sha256(payload.path)])
@@ -161,10 +165,12 @@ class Sender:
         """Write the intent, or say what it must wait for; under the lock, so that no two take one slot."""
         with run_lock(self.queue.root):
             self.stop.check()
-            refusal = self.queue.refusal(usage, over)
+            takes_slots = self.provider.takes_slots
+            refusal = self.queue.refusal(usage, over) if takes_slots else None
             if refusal is None:
                 reserved = self.reserve(usage)
-                self.queue.take((self.ledger.folder.name, shard), over)
+                if takes_slots:
+                    self.queue.take((self.ledger.folder.name, shard), over)
                 about = {"key": key, "model": self.model, "service": self.queue.service}
                 sizes = {"input_tokens": usage.input_tokens, "reserved_usd": reserved}
                 self.ledger.record("intent", shard, **about, **sizes)

@@ -112,7 +112,8 @@ def is_batch_over(settings: Settings, entry: ShardEntry, *, max_wait_hours: floa
     model = entry.model or ""
     if entry.batch_id is not None and model in settings.config["models"]:
         with contextlib.suppress(BusyError, NoBatchError):  # the batch's own trial tells what that means
-            return make_provider(settings, model).status(entry.batch_id).status.is_terminal
+            provider = make_provider(settings, model)
+            return not provider.takes_slots or provider.status(entry.batch_id).status.is_terminal
     return hours_since(entry.at) > max_wait_hours
 
 

@@ -8,6 +8,7 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import resource
 import signal
 import sys
 import threading
@@ -67,6 +68,9 @@ def _python_path(folder: str) -> list[str]:
     entries = os.environ.get("PYTHONPATH", "")
     return [str(Path(folder, entry)) for entry in entries.split(":")] if entries else []
 
+
+_FILE_LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
+"""The server raises its own."""
 
 _OWN_PATH = _python_path(str(Path.cwd()))
 _LIBRARY_PATH = [entry for entry in sys.path[not sys.flags.safe_path :] if entry not in _OWN_PATH]
@@ -148,6 +152,7 @@ def _take_place(request: Request) -> None:
     signal.signal(signal.SIGINT, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(request.umask)
+    resource.setrlimit(resource.RLIMIT_NOFILE, _FILE_LIMITS)
     os.chdir(request.cwd)
     before = dict(os.environb)
     for name in before.keys() - request.environment.keys():

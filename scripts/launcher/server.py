@@ -332,6 +332,12 @@ def redirect_output(log: Path) -> None:
     os.close(descriptor)
 
 
+def allow_many_files() -> None:
+    """Open as many files as this process may: each job that waits keeps some, and the usual limit is low."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def forbid_threads() -> None:
     """Keep libraries from starting threads at import: a forked child has none of them."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
@@ -351,6 +357,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     redirect_output(options.log)
     forbid_threads()
+    allow_many_files()
     listener = listen(options.socket) if options.fd is None else socket.socket(fileno=options.fd)
     server = Server(listener, lifeline=0, prefix=options.prefix)
     began = time.monotonic()

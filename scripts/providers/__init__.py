@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "LostCall",
     "Provider",
+    "adapter_modules",
     "make_provider",
     "provider_class",
     "provider_schema",
@@ -32,6 +33,7 @@ PROVIDERS = {
     "anthropic": "scripts.providers.anthropic_batch:AnthropicBatch",
     "fireworks": "scripts.providers.fireworks_batch:FireworksBatch",
     "mistral": "scripts.providers.mistral_batch:MistralBatch",
+    "local": "scripts.providers.local:LocalChat",
     "openai": "scripts.providers.openai_batch:OpenAIBatch",
     "replay": "scripts.providers.replay:Replay",
     "simulated": "scripts.providers.simulated:Simulated",
@@ -51,6 +53,12 @@ def make_provider(settings: Settings, model: str) -> Provider:
     """Make the adapter of the configuration's model `model`."""
     name = settings.config["models"][model]["provider"]
     return provider_class(name).from_settings(settings, model)
+
+
+def adapter_modules(settings: Settings) -> list[str]:
+    """List the modules of the adapters that a run uses; their `warm_up` loads the providers' clients."""
+    names = {options["provider"] for options in settings.config["models"].values()}
+    return sorted(PROVIDERS[name].partition(":")[0] for name in names)
 
 
 def warm_up() -> None:

@@ -21,6 +21,7 @@ from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
     from anthropic.types.messages import MessageBatch
 
     from scripts.settings import Settings
@@ -179,7 +180,7 @@ class AnthropicBatch(Provider):
         with self._reading(f"the results of batch {batch_id}"):
             results = self.client.messages.batches.with_streaming_response.results(batch_id)
             with results as response, into.open("w+b") as handle:
-                append_rows(response.iter_bytes(CHUNK_BYTES), handle)
+                append_rows(response.iter_bytes(), handle)
         with into.open("rb") as handle:
             return sum(1 for line in handle if line.strip())
 
@@ -214,7 +215,11 @@ class AnthropicBatch(Provider):
         import anthropic
 
         return anthropic.Anthropic(
-            api_key=self._errors.key, base_url=self.base_url, timeout=self.timeout_seconds, max_retries=0
+            api_key=self._errors.key,
+            base_url=self.base_url,
+            timeout=self.timeout_seconds,
+            max_retries=0,
+            http_client=_http_client(),
         )
 
     @functools.cached_property
@@ -224,6 +229,22 @@ class AnthropicBatch(Provider):
     @property
     def _where(self) -> str:
         return f"anthropic, {self.base_url}"
+
+
+@functools.cache
+def _http_client() -> httpx2.Client:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import anthropic
+
+    return anthropic.DefaultHttpxClient()
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider."""
+    import anthropic
+
+    client = anthropic.Anthropic(api_key="-", http_client=_http_client())
+    _ = client.messages.batches  # imported by its first use
 
 
 def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
@@ -249,20 +270,22 @@ def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
 
 
 def _count_lines(path: Path) -> int:
-    with path.open("rb") as handle:
-        return sum(1 for _ in handle)
+    return sum(block.count(b"\n") for block in _read_blocks(path))
 
 
 def _stream_body(payload: Path) -> Iterator[bytes]:
     """Yield the call's body in pieces: the payload's lines as one JSON array."""
-    chunk = bytearray(HEAD)
-    with payload.open("rb") as handle:
-        for number, line in enumerate(handle):
-            chunk += COMMA * bool(number) + line
-            if len(chunk) >= CHUNK_BYTES:
-                yield bytes(chunk)
-                chunk.clear()
-    yield bytes(chunk + TAIL)
+    yield HEAD
+    held = b""  # behind the last line feed there is no comma
+    for block in _read_blocks(payload):
+        yield (held + block[:-1]).replace(b"\n", b"\n" + COMMA)
+        held = block[-1:]
+    yield held + TAIL
+
+
+def _read_blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        yield from iter(lambda: handle.read(CHUNK_BYTES), b"")
 
 
 def _count_done(batch: MessageBatch) -> int | None:

@@ -110,6 +110,8 @@ class Provider(abc.ABC):
     """Whether a prompt without texts is an error."""
     is_paid: ClassVar[bool] = True
     """Whether a request costs money, so that a model without a price is an error."""
+    takes_slots: ClassVar[bool] = True
+    """Whether a batch counts towards ``max_active_batches``; one that goes on only while polled must not."""
     lag_seconds: float = 0.0
     """How long a new batch may not be found yet though it is there."""
 
@@ -243,3 +245,6 @@ class Provider(abc.ABC):
         BusyError
             They did not come whole; fetch again later.
         """
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End whatever goes on in this process; batches stay as they are."""

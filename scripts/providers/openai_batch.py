@@ -15,13 +15,14 @@ from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Me
 from scripts.providers.call_errors import CallErrors, need_id
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.providers.chat_checks import check_base_url
-from scripts.providers.downloads import CHUNK_BYTES, append_rows
+from scripts.providers.downloads import append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.openai_checks import PARAMETERS, check_sampling, is_reasoning
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
     from openai.types import Batch
 
@@ -182,7 +183,7 @@ class OpenAIBatch(Provider):
     def _download(self, file_id: str, handle: Any) -> None:
         stream = self._reader.files.with_streaming_response.content
         with self._reading(f"file {file_id}"), stream(file_id) as answer:
-            append_rows(answer.iter_bytes(CHUNK_BYTES), handle)
+            append_rows(answer.iter_bytes(), handle)
 
     def _batch(self, batch_id: str) -> Batch:
         with self._reading(f"batch {batch_id}"):
@@ -230,7 +231,12 @@ class OpenAIBatch(Provider):
     def _client(self) -> openai.OpenAI:
         import openai
 
-        return openai.OpenAI(api_key=self._key, base_url=self.base_url, timeout=self.timeout_seconds)
+        return openai.OpenAI(
+            api_key=self._key,
+            base_url=self.base_url,
+            timeout=self.timeout_seconds,
+            http_client=_http_client(),
+        )
 
     @property
     def _reader(self) -> openai.OpenAI:
@@ -240,3 +246,19 @@ class OpenAIBatch(Provider):
     @functools.cached_property
     def _errors(self) -> CallErrors:
         return CallErrors(f"{self.name}, {self.base_url}", self.variable, self.kept, self._key)
+
+
+@functools.cache
+def _http_client() -> httpx2.Client:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import openai
+
+    return openai.DefaultHttpxClient()
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider."""
+    import openai
+
+    client = openai.OpenAI(api_key="-", http_client=_http_client())
+    _ = client.batches, client.files  # imported by their first use

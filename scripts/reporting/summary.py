@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scripts.analysis.multiplicity import adjust
-from scripts.analysis.verdicts import verdict
+from scripts.analysis.verdicts import LOWER_IS_BETTER, unbalanced_reason, verdict
 from scripts.records import FAILED_OUTCOMES, Outcome
 from scripts.reporting.tables import finite
 
@@ -19,12 +19,6 @@ SCHEMA_VERSION = 1
 
 METRICS = ("correct", "f1", "abstained", "false_answer")
 """Metrics that every trial's row has, scored or not."""
-
-LOWER_IS_BETTER = frozenset({"abstained", "false_answer", "unsupported"})
-"""Metrics of which less is better.
-
-An abstention gives the reader no answer; where abstaining is right, `correct` and `false_answer` say so.
-"""
 
 LEADERBOARD_TAIL = (
     "n_items",
@@ -65,6 +59,7 @@ EFFECT_COLUMNS = (
     "odds_ratio_high",
     "odds_ratio_method",
     "verdict",
+    "unbalanced",
 )
 """Columns of the table of effects."""
 
@@ -104,6 +99,8 @@ def build_summary(
     adjustment: str = "holm",
     family: Sequence[str] = ("correct",),
     margin: float | None = 0.02,
+    max_error_rate: float = 0.05,
+    omnibus: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """
     Put every trial of a run together and adjust its p-values for each other.
@@ -122,6 +119,10 @@ def build_summary(
         Metrics whose p-values are adjusted; see `adjust_effects`.
     margin : float or None
         Half the width of the equivalence band, as a proportion; None: no effect is called equivalent.
+    max_error_rate : float
+        Largest share of items without a pair that leaves a comparison balanced.
+    omnibus : sequence of mapping
+        Tests of all trials at once, by dataset and metric.
 
     Returns
     -------
@@ -136,7 +137,7 @@ def build_summary(
     """
     _check(trials, confidence_level)
     effects = adjust_effects(
-        [_effect(trial.stats, row) for trial in trials for row in trial.stats["effects"]],
+        [_effect(trial.stats, row, max_error_rate) for trial in trials for row in trial.stats["effects"]],
         adjustment=adjustment,
         family=family,
     )
@@ -155,6 +156,7 @@ def build_summary(
         "confidence_level": confidence_level,
         "trials": [_trial(trial) for trial in trials],
         "effects": effects,
+        "omnibus": [dict(test) for test in omnibus],
     }
 
 
@@ -285,7 +287,8 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _effect(stats: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def _effect(stats: Mapping[str, Any], row: Mapping[str, Any], max_error_rate: float) -> dict[str, Any]:
+    unbalanced = unbalanced_reason(row["n_pairs"], row.get("n_unpaired") or 0, max_error_rate=max_error_rate)
     return {
         "trial": stats["trial"],
         "baseline": stats["baseline"],
@@ -299,6 +302,9 @@ def _effect(stats: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         "adjustment": "none",
         "odds_ratio": _odds_ratio(row["odds_ratio"]),
         "verdict": "inconclusive",
+        "unbalanced": unbalanced is not None,
+        "unbalanced_reason": unbalanced,
+        "sensitivity": row.get("sensitivity"),
     }
 
 
@@ -320,7 +326,16 @@ def _verdict(
         equivalence_high=finite(high),
         margin=margin,
         higher_is_better=effect["metric"] not in LOWER_IS_BETTER,
+        is_unbalanced=effect["unbalanced"],
+        worst_case=_worst_case(effect["sensitivity"]),
     )
+
+
+def _worst_case(sensitivity: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Bounds of the difference whatever the missing values are, where they have been computed."""
+    bounds = (sensitivity or {}).get("worst_case") or {}
+    low, high = finite(bounds.get("low")), finite(bounds.get("high"))
+    return None if low is None or high is None else (low, high)
 
 
 def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:

@@ -308,9 +308,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[AnthropicServer]:
+def serve(kind: type[AnthropicServer] = AnthropicServer) -> Iterator[AnthropicServer]:
     """Run the service on a free port while the block lasts."""
-    service = AnthropicServer()
+    service = kind()
     handler = type("BoundHandler", (Handler,), {"service": service})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         service.base_url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -212,6 +212,7 @@ class OpenAIServer:
 class Handler(BaseHTTPRequestHandler):
     service: OpenAIServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

@@ -2,7 +2,7 @@
 What every adapter promises, asked of each alike.
 
 A further adapter needs one entry in `ADAPTERS`: a function that makes it, with a service behind it that
-runs offline, and whose batches are done at once.
+runs offline, and whose batches are done at once, or after a moment.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import contextlib
 import copy
 import datetime
 import json
+import time
 from collections import Counter
 
 import pytest
 from anthropic_server import KEY as ANTHROPIC_KEY
 from anthropic_server import serve as serve_anthropic
+from chat_server import ChatServer
 from fireworks_server import ACCOUNT as FIREWORKS_ACCOUNT
 from fireworks_server import FireworksServer
 from mistral_server import MistralServer
@@ -35,6 +37,7 @@ from scripts.providers import (
 )
 from scripts.providers.anthropic_batch import AnthropicBatch
 from scripts.providers.fireworks_batch import FireworksBatch
+from scripts.providers.local import LocalChat
 from scripts.providers.mistral_batch import MistralBatch
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.providers.replay import Replay
@@ -93,6 +96,14 @@ def make_mistral(folder):
     return MistralBatch("mistral-small-latest", MISTRAL.url.removesuffix("/v1"), timeout_seconds=5.0)
 
 
+@contextlib.contextmanager
+def make_local(folder):
+    with ChatServer().running() as service:
+        made = LocalChat(folder / "books", provider_model="llama", base_url=service.url)
+        with contextlib.closing(made):
+            yield made
+
+
 OPENAI, TOGETHER, MISTRAL = OpenAIServer(), TogetherServer(), MistralServer()
 ADAPTERS = {
     "anthropic": make_anthropic,
@@ -102,6 +113,7 @@ ADAPTERS = {
     "openai": make_openai,
     "together": make_together,
     "mistral": make_mistral,
+    "local": make_local,
 }
 
 
@@ -176,8 +188,17 @@ def find(provider, key, requests):
     return provider.find_existing(key, LostCall(earlier, len(keys), read_keys=lambda: keys))
 
 
+def wait(provider, batch_id):
+    """Look at a batch until it has ended, and say how."""
+    deadline = time.monotonic() + 10
+    while not (state := provider.status(batch_id)).status.is_terminal:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return state.status
+
+
 def collect(provider, batch_id, path):
-    assert provider.status(batch_id).status is BatchStatus.DONE
+    assert wait(provider, batch_id) is BatchStatus.DONE
     provider.fetch(batch_id, path)
     return [provider.decode(row) for _, row in read_jsonl(path)]
 
@@ -218,6 +239,7 @@ def test_every_request_of_a_batch_gets_one_reply(provider, tmp_path):
 
 def test_fetching_again_gives_the_same_bytes(provider, tmp_path):
     batch_id = send(provider, tmp_path / "in", make_requests(provider))
+    wait(provider, batch_id)
     for name in ("one", "two"):
         provider.fetch(batch_id, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
@@ -225,6 +247,7 @@ def test_fetching_again_gives_the_same_bytes(provider, tmp_path):
 
 def test_rows_are_read_alone_so_that_their_order_does_not_matter(provider, tmp_path):
     batch_id = send(provider, tmp_path / "in", make_requests(provider))
+    wait(provider, batch_id)
     provider.fetch(batch_id, tmp_path / "out")
     rows = [row for _, row in read_jsonl(tmp_path / "out")]
     before = copy.deepcopy(rows)

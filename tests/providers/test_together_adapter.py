@@ -270,7 +270,7 @@ def test_a_busy_look_says_how_long_to_wait(provider, server, tmp_path):
 
 
 def test_a_batch_that_is_not_there_tells_of_the_key(provider):
-    with pytest.raises(NoBatchError, match="Was TOGETHER_API_KEY exchanged"):
+    with pytest.raises(NoBatchError, match="Was TOGETHER_API_KEY, or the account, exchanged"):
         provider.status("batch_nobody")
 
 

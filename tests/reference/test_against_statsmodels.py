@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from scripts.analysis.discordant import exact_mcnemar
-from scripts.analysis.intervals import mean_interval
+from scripts.analysis.intervals import cluster_codes, mean_interval, t_interval
 from scripts.analysis.multiplicity import adjust
 from scripts.analysis.paired import paired_effect
 from scripts.analysis.resampling import child_rng, sign_flip_test
@@ -28,7 +28,7 @@ def test_the_cluster_interval_is_the_robust_regression_on_a_constant(seed: int) 
         cov_kwds={"groups": clusters, "use_correction": True, "df_correction": True},
         use_t=True,
     )
-    result = mean_interval(values, clusters, confidence_level=0.95)
+    result = t_interval(values, cluster_codes(clusters, n), confidence_level=0.95)
     assert result.method == "cluster-robust t"
     assert (result.low, result.high) == pytest.approx(tuple(fit.conf_int(alpha=0.05)[0]), rel=1e-9)
 
@@ -58,7 +58,7 @@ def test_the_cluster_error_is_millers_formula_with_its_correction() -> None:
     np.fill_diagonal(products, 0.0)
     squared = (residuals @ residuals + products.sum()) / 80**2 * 12 / 11
     reach = stats.t.ppf(0.975, 11) * np.sqrt(squared)
-    result = mean_interval(values, clusters, confidence_level=0.95)
+    result = t_interval(values, cluster_codes(clusters, 80), confidence_level=0.95)
     assert result.high == pytest.approx(values.mean() + reach, rel=1e-12)
 
 

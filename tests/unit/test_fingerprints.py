@@ -51,6 +51,7 @@ def changed(experiment: SmallExperiment, **changes: Any) -> set[str]:
         ({"score": {"refused": "missing"}}, {"score"}),
         ({"stats": {"confidence_level": 0.9}}, {"stats", "report"}),
         ({"stats": {"adjustment": "none"}}, {"report"}),
+        ({"stats": {"equivalence_margin": 0.05}}, {"stats", "report"}),
         ({"seed": 5}, {"build", "stats", "report"}),  # a simulated respondent draws from it too
         ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs"}),
         ({"datasets": {"quiz": {"path": "quiz.jsonl", "scorer": "numeric"}}}, {"score"}),
@@ -61,6 +62,11 @@ def test_a_changed_key_makes_only_its_own_phases_run_again(
     experiment: SmallExperiment, changes: dict[str, Any], phases: set[str]
 ) -> None:
     assert changed(experiment, **changes) == phases
+
+
+def test_only_the_runs_report_hangs_on_what_share_may_fail(experiment: SmallExperiment) -> None:
+    here, there = experiment.load(), experiment.load(max_error_rate=0.5)
+    assert made_from(here, "report", "") != made_from(there, "report", "")
 
 
 def test_the_same_rates_on_another_day_leave_costs_alone_and_other_rates_do_not(

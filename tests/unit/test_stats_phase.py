@@ -22,21 +22,26 @@ TRIAL = Trial("new", "m", "p", {}, baseline="old")
 class Bench:
     """Scores of a trial and of its baseline, on items that may come in clusters."""
 
-    def __init__(self, root, clusters):
+    def __init__(self, root, clusters, unanswerable=()):
         self.root = root
         self.settings = make_settings(root, seed=7, stats={"resamples": 500})
         self.prepared = []
         for dataset, labels in clusters.items():
-            items = [Item(f"q{n}", "?", ("a",), cluster=label) for n, label in enumerate(labels)]
+            items = [
+                Item(f"q{n}", "?", ("a",), cluster=label, is_unanswerable=n in unanswerable)
+                for n, label in enumerate(labels)
+            ]
             path = root / f"{dataset}.parquet"
             table = pa.Table.from_pylist([item_row(item) for item in items], schema=prepared_schema())
             pq.write_table(table, path)
             self.prepared.append(path)
 
     def write(self, name, rows):
-        frame = pd.DataFrame(rows, columns=["dataset", "item_id", "replicate", "outcome", "correct"])
+        columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
         for metric in METRICS[1:]:
             frame[metric] = math.nan
+        frame["false_answer"] = [row[5] if len(row) > 5 else math.nan for row in rows]
         path = self.root / f"{name}.scores.parquet"
         pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
         return path
@@ -144,3 +149,70 @@ def test_a_cluster_of_one_dataset_is_not_that_of_another(tmp_path):
     assert sorted(stats["by_dataset"]) == ["d", "e"]
     assert stats["by_dataset"]["e"]["metrics"]["correct"]["mean"] == 1
     assert [effect_of(stats, dataset=name)["difference"] for name in ("all", "d", "e")] == [0.5] * 3
+
+
+def test_an_effect_carries_what_other_methods_say(bench):
+    effect = effect_of(bench.stats(rows([1, 1, 1, 1, 1, 1, 0, 0]), rows([1, 0, 0, 0, 0, 1, 1, 0])))
+    checks = effect["sensitivity"]
+    assert set(checks) == {
+        "mid_p",
+        "wilcoxon",
+        "hodges_lehmann",
+        "newcombe",
+        "bootstrap",
+        "posterior",
+        "effect_sizes",
+        "non_inferiority",
+        "detectable_difference",
+        "worst_case",
+    }
+    assert checks["mid_p"]["p_value"] == pytest.approx(effect["p_value"] - 5 / 2**5)
+    assert checks["bootstrap"]["estimate"] == pytest.approx(effect["difference"])
+    assert checks["bootstrap"]["resamples"] == 500
+    assert checks["posterior"]["p_better"] > 0.9
+    assert checks["non_inferiority"]["margin"] == 0.02
+    assert checks["hodges_lehmann"] == {
+        "estimate": None,
+        "low": None,
+        "high": None,
+        "n": 8,
+        "method": "none: values are 0 or 1",
+    }
+
+
+def test_averaged_replicates_are_looked_at_by_rank(bench):
+    new = rows([[1, 0], [1, 1], [0, 1], [1, 1], [1, 1], [0, 1], [1, 1], [1, 0]])
+    checks = effect_of(bench.stats(new, rows([[0, 0]] * 8)))["sensitivity"]
+    assert checks["hodges_lehmann"]["estimate"] == 0.75
+    assert checks["mid_p"]["method"] == "none: values are not all 0 or 1"
+
+
+def test_where_nothing_was_answered_every_check_says_so(bench):
+    checks = effect_of(bench.stats(rows([None] * 8), rows([1] * 8)))["sensitivity"]
+    assert checks["wilcoxon"]["method"] == checks["bootstrap"]["method"] == "none: no pairs"
+
+
+def test_items_to_which_a_metric_does_not_apply_are_not_missing(tmp_path):
+    bench = Bench(tmp_path, {"d": [None] * 8}, unanswerable=(6, 7))
+    nan = math.nan
+    false_answers = [nan] * 6 + [0, 1]
+    new = [(*row, value) for row, value in zip(rows([1] * 8), false_answers, strict=True)]
+    old = [(*row, value) for row, value in zip(rows([1] * 6 + [0, None]), [nan] * 6 + [1, nan], strict=True)]
+    effect = effect_of(bench.stats(new, old), metric="false_answer")
+    # Six items can be answered; of the two others one has no answer of the baseline.
+    assert (effect["n_pairs"], effect["n_unpaired"], effect["difference"]) == (1, 1, -1.0)
+    assert effect["sensitivity"]["non_inferiority"]["method"] == "two one-sided tests, tango score"
+
+
+def test_few_clusters_get_the_interval_for_few_clusters(tmp_path):
+    bench = Bench(tmp_path, {"d": list("aabbccdd")})
+    stats = bench.stats(rows([1, 1, 1, 1, 0, 1, 1, 1]), rows([0, 1, 0, 1, 1, 0, 0, 1]))
+    assert stats["metrics"]["correct"]["method"] == "wild cluster bootstrap-t"
+    assert effect_of(stats)["interval_method"] == "wild cluster bootstrap-t"
+
+
+def test_the_worst_case_counts_what_was_not_answered(bench):
+    effect = effect_of(bench.stats(rows([1] * 7 + [None]), rows([0] * 8)))
+    worst = effect["sensitivity"]["worst_case"]
+    assert (worst["lowest"], worst["highest"], worst["n_incomplete"]) == (7 / 8, 1.0, 1)
+    assert worst["low"] < effect["low"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.analysis.discordant import conditional_odds_ratio, exact_mcnemar
+from scripts.analysis.discordant import conditional_odds_ratio, exact_mcnemar, midp_mcnemar
 
 counts = st.integers(0, 3000)
 
@@ -67,3 +67,25 @@ def test_negative_counts_are_refused() -> None:
         exact_mcnemar(-1, 3)
     with pytest.raises(ValueError, match="not counts"):
         conditional_odds_ratio(3, -1, confidence_level=0.95)
+
+
+@pytest.mark.parametrize(("n_gained", "n_lost"), [(0, 0), (4, 4), (5, 0), (3, 9), (100, 20)])
+def test_the_mid_pvalue_is_not_above_the_exact_one_and_the_same_for_swapped_arms(
+    n_gained: int, n_lost: int
+) -> None:
+    mid_p = midp_mcnemar(n_gained, n_lost)
+    assert 0 < mid_p <= exact_mcnemar(n_gained, n_lost)
+    assert mid_p == midp_mcnemar(n_lost, n_gained)
+
+
+def test_no_discordant_pair_gives_mid_pvalue_one() -> None:
+    assert midp_mcnemar(0, 0) == 1.0
+
+
+def test_an_underflow_does_not_make_the_mid_pvalue_zero() -> None:
+    assert midp_mcnemar(5000, 0) == sys.float_info.min
+
+
+def test_negative_counts_have_no_mid_pvalue() -> None:
+    with pytest.raises(ValueError, match="are not counts"):
+        midp_mcnemar(-1, 2)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.analysis.intervals import MeanInterval, cluster_codes, mean_interval
+from scripts.analysis.intervals import MeanInterval, cluster_codes, mean_interval, t_interval
 
 NAN = float("nan")
 scores = st.lists(st.floats(0, 1, allow_subnormal=False) | st.just(NAN), max_size=40)
@@ -41,7 +41,25 @@ def test_a_cluster_that_is_one_item_once_nan_is_dropped_is_no_cluster() -> None:
 
 def test_binary_values_in_clusters_get_the_robust_interval() -> None:
     result = at_95([1, 1, 0, 0, 1, 0], ["a", "a", "b", "b", "c", "c"])
-    assert (result.mean, result.method, result.n, result.n_clusters) == (0.5, "cluster-robust t", 6, 3)
+    assert (result.mean, result.method, result.n, result.n_clusters) == (
+        0.5,
+        "wild cluster bootstrap-t",
+        6,
+        3,
+    )
+
+
+def test_twenty_clusters_are_enough_for_the_t_interval() -> None:
+    values = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 8)
+    clusters = np.repeat(np.arange(20), 2)
+    assert at_95(values, clusters).method == "cluster-robust t"
+    assert at_95(values[:38], clusters[:38]).method == "wild cluster bootstrap-t"
+
+
+def test_two_clusters_bound_no_interval_at_95_percent() -> None:
+    result = at_95([1, 0, 1, 1], ["a", "a", "b", "b"])
+    assert (result.low, result.high) == (None, None)
+    assert result.method == "none: too few clusters for this level"
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -124,9 +142,18 @@ def test_the_order_of_items_does_not_matter_to_a_mean(values: list[float], seed:
 def test_copies_of_an_item_in_its_own_cluster_add_no_certainty(values: list[int], copies: int) -> None:
     array = 0.25 + np.array(values) / 2000
     alone = at_95(array)
-    copied = at_95(np.repeat(array, copies), np.repeat(np.arange(len(array)), copies))
-    assert copied.low == pytest.approx(alone.low, abs=1e-12)
-    assert copied.high == pytest.approx(alone.high, abs=1e-12)
+    copied, codes = np.repeat(array, copies), np.repeat(np.arange(len(array)), copies)
+    robust = t_interval(copied, codes, confidence_level=0.95)
+    assert (robust.low, robust.high) == (
+        pytest.approx(alone.low, abs=1e-12),
+        pytest.approx(alone.high, abs=1e-12),
+    )
+    # With few clusters it is another method, which copies do not make surer of itself either.
+    chosen, again = at_95(copied, codes), at_95(np.repeat(copied, 2), np.repeat(codes, 2))
+    assert (again.low, again.high) == (
+        pytest.approx(chosen.low, abs=1e-9),
+        pytest.approx(chosen.high, abs=1e-9),
+    )
 
 
 @settings(deadline=None)

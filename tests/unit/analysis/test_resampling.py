@@ -58,11 +58,15 @@ def test_a_sampled_pvalue_is_close_to_the_exact_one() -> None:
 def test_blocks_are_all_drawn_whatever_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resampling, "BLOCK_BYTES", 1000)
     assert sign_flip_test([0.3] * 10, resamples=1024, rng=child_rng(1)).p_value == 2 / 1024
-    blocks = list(resampling._random_patterns(17, 100, child_rng(1)))
+    # Powers of two: what is added up tells which units were flipped.
+    blocks = list(resampling._randomly_flipped(2.0 ** np.arange(17), 100, child_rng(1)))
     assert len(blocks) > 1
-    signs = np.concatenate(blocks)
-    assert signs.shape == (100, 17)
-    assert set(np.unique(signs)) == {0.0, 1.0}
+    flips = np.concatenate(blocks)
+    assert flips.shape == (100,)
+    assert len(np.unique(flips)) > 90
+    assert np.array_equal(flips, np.floor(flips))
+    assert flips.min() >= 0
+    assert flips.max() < 2**17
 
 
 @settings(deadline=None)

@@ -5,7 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from scripts.analysis.score_intervals import tango_interval, tango_statistic, wilson_interval
+from scripts.analysis.score_intervals import (
+    newcombe_interval,
+    tango_interval,
+    tango_statistic,
+    wilson_interval,
+)
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.9999)
 
@@ -94,3 +99,25 @@ def test_wilson_bounds_at_the_ends_are_exactly_zero_and_one(n_trials: int) -> No
     low, high = wilson_interval(n_trials, n_trials, confidence_level=0.95)
     assert 0 < low < 1
     assert high == 1.0
+
+
+@given(
+    cells=st.tuples(*[st.integers(0, 40)] * 4).filter(any),
+    level=st.sampled_from([0.8, 0.95, 0.99]),
+)
+def test_newcombes_interval_holds_the_difference_within_its_range_and_mirrors(
+    cells: tuple[int, int, int, int], level: float
+) -> None:
+    n_both, n_gained, n_lost, _ = cells
+    n_pairs = sum(cells)
+    low, high = newcombe_interval(n_both, n_gained, n_lost, n_pairs, confidence_level=level)
+    difference = (n_gained - n_lost) / n_pairs
+    assert -1 - 1e-12 <= low <= difference <= high <= 1 + 1e-12
+    mirrored = newcombe_interval(n_both, n_lost, n_gained, n_pairs, confidence_level=level)
+    assert mirrored == pytest.approx((-high, -low), abs=1e-12)
+
+
+@pytest.mark.parametrize("counts", [(-1, 0, 0, 5), (3, 2, 1, 5), (0, 0, 0, 0)])
+def test_impossible_counts_have_no_newcombe_interval(counts: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="is not possible"):
+        newcombe_interval(*counts, confidence_level=0.95)

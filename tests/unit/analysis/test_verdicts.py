@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.analysis.verdicts import VERDICT_RULE, verdict
+from scripts.analysis.verdicts import VERDICT_RULE, unbalanced_reason, verdict
 
 
 def judge(
@@ -76,3 +76,59 @@ def test_the_rule_in_words_takes_the_numbers_of_the_run() -> None:
     text = VERDICT_RULE.format(significance_level=0.05, equivalence_level=0.9, margin=0.02)
     assert "is below 0.05" in text
     assert "the 90% interval of the difference lies strictly between -0.02 and +0.02" in text
+
+
+@pytest.mark.parametrize(
+    ("worst_case", "expected"),
+    [
+        (None, "inconclusive"),
+        ((0.01, 0.3), "better"),
+        ((-0.3, -0.01), "inconclusive"),
+        ((0.0, 0.3), "inconclusive"),
+    ],
+)
+def test_an_unbalanced_comparison_needs_its_worst_case_to_be_significant(
+    worst_case: tuple[float, float] | None, expected: str
+) -> None:
+    def judge(*, is_unbalanced: bool) -> str:
+        return verdict(
+            difference=0.1,
+            p_value=0.001,
+            confidence_level=0.95,
+            equivalence_low=0.05,
+            equivalence_high=0.15,
+            margin=0.02,
+            higher_is_better=True,
+            is_unbalanced=is_unbalanced,
+            worst_case=worst_case,
+        )
+
+    assert judge(is_unbalanced=True) == expected
+    assert judge(is_unbalanced=False) == "better"
+
+
+@pytest.mark.parametrize(
+    ("worst_case", "expected"),
+    [(None, "inconclusive"), ((-0.015, 0.015), "equivalent"), ((-0.015, 0.03), "inconclusive")],
+)
+def test_an_unbalanced_comparison_needs_its_worst_case_to_be_equivalent(
+    worst_case: tuple[float, float] | None, expected: str
+) -> None:
+    word = verdict(
+        difference=0.001,
+        p_value=0.8,
+        confidence_level=0.95,
+        equivalence_low=-0.01,
+        equivalence_high=0.01,
+        margin=0.02,
+        higher_is_better=True,
+        is_unbalanced=True,
+        worst_case=worst_case,
+    )
+    assert word == expected
+
+
+def test_no_item_at_all_is_not_unbalanced() -> None:
+    assert unbalanced_reason(0, 0, max_error_rate=0.05) is None
+    assert unbalanced_reason(0, 3, max_error_rate=0.05) is not None
+    assert unbalanced_reason(0, 3, max_error_rate=1.0) is None

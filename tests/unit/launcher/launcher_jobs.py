@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ def describe(*_: str) -> int:
                 "main": Path(sys.modules["__main__"].__file__ or "").name,
                 "n_threads": len(list(Path("/proc/self/task").iterdir())),
                 "zone": time.tzname,
+                "file_limits": resource.getrlimit(resource.RLIMIT_NOFILE),
             }
         )
     )

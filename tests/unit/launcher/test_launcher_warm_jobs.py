@@ -1,6 +1,7 @@
 """What is peculiar to warm jobs: nothing is shared between them, and who is refused."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,6 +20,23 @@ def test_nothing_leaks_from_one_job_to_the_next(warm_launcher: Any, tmp_path: Pa
     for _ in range(2):
         done = warm_launcher.run("leak", cwd=tmp_path)
         assert done.stdout.decode() == f"None {tmp_path.name} None False\n", done.stderr
+
+
+def test_many_jobs_can_wait_though_few_files_may_be_open(
+    launcher: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(128, hard), hard))
+    try:
+        server = launcher.serve("launcher_jobs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    waiting = [launcher.start("sleep", str(tmp_path / "started"), "30") for _ in range(16)]
+    wait_until(lambda: (tmp_path / "started").exists(), seconds=20)
+    wait_until(lambda: len((tmp_path / "started").read_text().splitlines()) == 16, seconds=20)
+    server.stop()
+    for process in waiting:
+        process.communicate()
 
 
 def test_random_numbers_differ_between_jobs(launcher: Any) -> None:

@@ -110,7 +110,7 @@ def test_without_a_margin_nothing_is_equivalent():
 def test_the_summary_has_the_fields_of_the_contract():
     summary = _summary([synthetic.result("control"), *_with_effects([synthetic.effect(0.01)])])
 
-    assert list(summary) == ["schema_version", "run_id", "confidence_level", "trials", "effects"]
+    assert list(summary) == ["schema_version", "run_id", "confidence_level", "trials", "effects", "omnibus"]
     trial = summary["trials"][0]
     assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]
     assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
@@ -119,8 +119,39 @@ def test_the_summary_has_the_fields_of_the_contract():
     contract = (
         "trial baseline dataset metric n_pairs n_gained n_lost difference low high interval_method test"
     )
-    contract += " p_value p_adjusted adjustment odds_ratio verdict n_unpaired"
-    assert set(contract.split()) == set(summary["effects"][0])
+    contract += " p_value p_adjusted adjustment odds_ratio verdict"
+    added = "n_unpaired unbalanced unbalanced_reason sensitivity"
+    assert {*contract.split(), *added.split()} == set(summary["effects"][0])
+
+
+def test_a_comparison_with_too_few_pairs_has_no_significant_verdict():
+    row = {**synthetic.effect(0.001), "n_pairs": 90, "n_unpaired": 10}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
+    reason = "10 of 100 items have no pair, which is more than max_error_rate (5%)"
+    assert effect["unbalanced_reason"] == reason
+    (allowed,) = _summary(_with_effects([row]), max_error_rate=0.1)["effects"]
+    assert (allowed["unbalanced"], allowed["unbalanced_reason"]) == (False, None)
+    assert allowed["verdict"] == "better"
+
+
+@pytest.mark.parametrize(("worst_case", "verdict"), [((0.01, 0.2), "better"), ((-0.01, 0.2), "inconclusive")])
+def test_the_worst_case_can_bear_an_unbalanced_verdict_out(worst_case, verdict):
+    bounds = dict(zip(("low", "high"), worst_case, strict=True))
+    row = {**synthetic.effect(0.001), "n_unpaired": 10, "sensitivity": {"worst_case": bounds}}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, verdict)
+    assert effect["sensitivity"] == {"worst_case": bounds}
+
+
+def test_the_tests_of_all_trials_stand_in_the_summary():
+    test = {"dataset": "all", "metric": "correct", "p_value": 0.2}
+
+    assert _summary([synthetic.result("control")], omnibus=[test])["omnibus"] == [test]
 
 
 def test_no_number_that_json_cannot_hold_gets_into_the_summary():

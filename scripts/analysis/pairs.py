@@ -1,0 +1,168 @@
+"""Aligned pairs of a trial's and its baseline's values, and what can be inferred about their difference."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scripts.analysis import intervals
+from scripts.analysis.clusters import ClusterTotals, cluster_totals
+from scripts.analysis.few_clusters import WildClusters
+from scripts.analysis.intervals import CodeArray, FloatArray, Labels
+from scripts.analysis.score_intervals import tango_interval, tango_statistic
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Items that both arms have a value for."""
+
+    differences: FloatArray
+    """Trial minus baseline, item by item."""
+    codes: CodeArray
+    """Number of each item's cluster."""
+    n_clusters: int
+    """Independent clusters."""
+    n_unpaired: int
+    """Items that fell out because one arm, or both, has no value."""
+    is_binary: bool
+    """Whether every value of both arms is 0 or 1."""
+    trial_mean: float | None
+    """Mean of the trial over the pairs; None: there are none."""
+    baseline_mean: float | None
+    """Mean of the baseline over the pairs; None: there are none."""
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return len(self.differences)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether any two pairs share a cluster."""
+        return self.n_clusters < self.n
+
+    @property
+    def n_gained(self) -> int:
+        """Pairs with a positive difference."""
+        return int(np.count_nonzero(self.differences > 0))
+
+    @property
+    def n_lost(self) -> int:
+        """Pairs with a negative difference."""
+        return int(np.count_nonzero(self.differences < 0))
+
+    @property
+    def totals(self) -> ClusterTotals:
+        """What each cluster adds to the difference."""
+        return cluster_totals(self.differences, self.codes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inference:
+    """Interval and p-value of one method, which agree: the interval holds what is not rejected."""
+
+    interval: Callable[[float], tuple[float | None, float | None, str]]
+    """Lower bound, upper bound and method at a confidence level; no bounds: the method says why."""
+    p_value: Callable[[float], float] | None
+    """Two-sided p-value of the hypothesis that the difference is this, never 0; None: no method applies."""
+
+
+def pair_up(
+    trial: ArrayLike,
+    baseline: ArrayLike,
+    clusters: Labels | None = None,
+    *,
+    bounds: tuple[float, float] | None = None,
+) -> Pairs:
+    """
+    Keep the items that both arms have, and count those that fall out.
+
+    Parameters and errors: see `scripts.analysis.paired.paired_effect`.
+
+    Examples
+    --------
+    >>> pairs = pair_up([1, 0, 1], [0, 0, float("nan")])
+    >>> pairs.differences.tolist(), pairs.n_unpaired, pairs.is_binary
+    ([1.0, 0.0], 1, True)
+    """
+    arms = intervals.as_values(trial), intervals.as_values(baseline)
+    if len(arms[0]) != len(arms[1]):
+        raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
+    codes = intervals.cluster_codes(clusters, len(arms[0]))
+    there = ~(np.isnan(arms[0]) | np.isnan(arms[1]))
+    after, before = arms[0][there], arms[1][there]
+    intervals.check_bounds(np.concatenate([after, before]), bounds)
+    differences = after - before
+    # Means of the same replicates in another order may differ in the last digit.
+    differences[np.abs(differences) <= 1e-12 * np.maximum(np.abs(after), np.abs(before))] = 0.0
+    return Pairs(
+        differences,
+        codes[there],
+        n_clusters=intervals.count_clusters(codes[there]),
+        n_unpaired=int(np.count_nonzero(~there)),
+        is_binary=intervals.is_binary(after) and intervals.is_binary(before),
+        trial_mean=float(after.mean()) if len(after) else None,
+        baseline_mean=float(before.mean()) if len(before) else None,
+    )
+
+
+def infer_difference(pairs: Pairs, *, bounds: tuple[float, float] | None = None) -> Inference:
+    """
+    Choose the method for the difference of these pairs, at least one.
+
+    Binary pairs, no two in one cluster: Tango's score interval.  Binary pairs in clusters that all differ
+    alike: the same, every cluster counted as one pair.  Fewer than 20 clusters: the wild cluster
+    bootstrap-t.  Otherwise Student's t, robust to clusters.
+    """
+    if pairs.is_binary and not pairs.is_clustered:
+        return _tango(pairs.n_gained, pairs.n_lost, pairs.n, "tango score")
+    if pairs.is_binary and pairs.n_clusters > 1 and bool(np.all(pairs.differences == pairs.differences[0])):
+        # All pairs are alike, so each count is either all of them or none.
+        gained, lost = pairs.n_clusters * (pairs.n_gained > 0), pairs.n_clusters * (pairs.n_lost > 0)
+        return _tango(gained, lost, pairs.n_clusters, "tango score on clusters")
+    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+
+    def interval(confidence_level: float) -> tuple[float | None, float | None, str]:
+        found = intervals.robust_interval(
+            pairs.differences, pairs.codes, confidence_level=confidence_level, bounds=reach
+        )
+        return found.low, found.high, found.method
+
+    return Inference(interval, _p_value_of_mean(pairs))
+
+
+def _tango(n_gained: int, n_lost: int, n_pairs: int, method: str) -> Inference:
+    from scipy.stats import norm
+
+    def interval(confidence_level: float) -> tuple[float | None, float | None, str]:
+        return *tango_interval(n_gained, n_lost, n_pairs, confidence_level=confidence_level), method
+
+    def p_value(hypothesis: float) -> float:
+        inside = min(max(hypothesis, -1 + 1e-12), 1 - 1e-12)
+        if inside == 0 and n_gained == n_lost:
+            return 1.0
+        statistic = tango_statistic(n_gained, n_lost, n_pairs, difference=inside)
+        return max(2 * float(norm.sf(abs(statistic))), sys.float_info.min)
+
+    return Inference(interval, p_value)
+
+
+def _p_value_of_mean(pairs: Pairs) -> Callable[[float], float] | None:
+    """Give the p-value that belongs to `intervals.robust_interval`."""
+    from scipy.stats import t
+
+    error = intervals.standard_error(pairs.differences, pairs.codes)
+    if error is None:
+        return None
+    if intervals.is_few(pairs.n_clusters, pairs.n):
+        return WildClusters(pairs.totals).p_value
+    mean, freedom = float(pairs.differences.mean()), pairs.n_clusters - 1
+
+    def p_value(hypothesis: float) -> float:
+        return max(2 * float(t.sf(abs(mean - hypothesis) / error, freedom)), sys.float_info.min)
+
+    return p_value

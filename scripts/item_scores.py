@@ -1,0 +1,87 @@
+"""Scores item by item: replicates averaged, trials side by side, clusters known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.files import read_parquet
+from scripts.scorers import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = "all"
+"""The name of all datasets taken together: every item counts once."""
+
+EFFECT_METRICS = ("correct", "f1", "false_answer")
+"""Metrics that trials are compared on: it is known which way is better."""
+
+KEY = ["dataset", "item_id"]
+"""What names an item."""
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a trial's scores: a row per request."""
+    frame: pd.DataFrame = read_parquet(path).to_pandas()
+    return frame
+
+
+def read_items(prepared: Sequence[Path]) -> pd.DataFrame:
+    """Read the items: columns dataset, item_id, is_unanswerable, cluster (None: on its own)."""
+    import pandas as pd
+
+    frames = []
+    for path in prepared:
+        frame = read_parquet(path, ["id", "cluster", "is_unanswerable"]).to_pandas()
+        frame["cluster"] = path.stem + "/" + frame["cluster"]
+        frames.append(frame.rename(columns={"id": "item_id"}).assign(dataset=path.stem))
+    items: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return items
+
+
+def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:
+    """
+    Average each item's replicates, metric by metric, over those that have a value.
+
+    Returns
+    -------
+    DataFrame
+        A row per item: dataset, item_id, the metrics (NaN where no replicate has one).
+    """
+    means: pd.DataFrame = rows.groupby(KEY, sort=True)[list(metrics)].mean().reset_index()
+    return means
+
+
+def add_items(scores: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """Add to averaged scores what is known of each item."""
+    merged: pd.DataFrame = scores.merge(items, on=KEY, how="left", validate="one_to_one")
+    return merged
+
+
+def applicable(scores: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """
+    Leave out the items to which a metric does not apply, so that they do not count as missing.
+
+    A metric applies to the items of a dataset that can be answered, or to those that cannot, where any of
+    them has a value in any of the columns.  Where it applies to none, all items stay.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        A row per item, from `add_items`.
+    columns : sequence of str
+        The metric in every trial that is compared.
+    """
+    has_value = scores[list(columns)].notna().any(axis=1)
+    kinds = [scores["dataset"], scores["is_unanswerable"]]
+    applies = has_value.groupby(kinds).transform("any")
+    return scores[applies] if applies.any() else scores
+
+
+def by_dataset(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give all items together, then each dataset's; a single dataset is the same frame twice."""
+    yield ALL, scores
+    parts = [(str(name), part) for name, part in scores.groupby("dataset", sort=True)]
+    yield from parts if len(parts) > 1 else ((name, scores) for name, _ in parts)
