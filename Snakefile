@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/build.smk"
@@ -38,6 +41,6 @@ rule all:
     """The whole run: every trial, every marker, the run's report."""
     default_target: True
     input:
-        report=f"{RUN}/report/report.html",
+        report=rules.run_report.output,
         markers=expand(f"{RUN}/phases/{{phase}}.done.json", phase=PHASES),
         outputs=[phase_outputs(phase) for phase in PHASES],  # else one that is deleted by hand would not be missed

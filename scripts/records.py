@@ -24,7 +24,16 @@ OUTPUTS = {
 }
 """What each phase of a trial writes."""
 
-RUN_OUTPUTS = ("report.html", "summary.json", "leaderboard.csv", "effects.csv")
+FIGURES = ("forest", "leaderboard", "datasets", "outcomes", "abstention", "cost")
+"""Figures of the run's report, in its folder ``figures``."""
+
+RUN_OUTPUTS = (
+    "report.html",
+    "summary.json",
+    "leaderboard.csv",
+    "effects.csv",
+    *(f"figures/{name}.svg" for name in FIGURES),
+)
 """What the run's report consists of."""
 
 

@@ -30,9 +30,12 @@ from scripts.item_scores import (
 from scripts.jobs import Job, phase_job, phase_parser, trial_job
 from scripts.prompts import find_prompt
 from scripts.records import RUN_OUTPUTS, Trial
+from scripts.reporting.choice import TrialFiles
 from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
-from scripts.reporting.examples import TrialFiles, choose_examples
-from scripts.reporting.pages import render_run_page, render_trial_page, warm_up
+from scripts.reporting.embed import unpack
+from scripts.reporting.examples import read_questions
+from scripts.reporting.further import further_tables
+from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
     TrialResult,
@@ -43,6 +46,7 @@ from scripts.reporting.summary import (
     leaderboard_rows,
 )
 from scripts.reporting.tables import csv_text
+from scripts.reporting.views import run_drawings
 from scripts.settings import Settings, read_run_settings
 
 if TYPE_CHECKING:
@@ -56,11 +60,23 @@ COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repea
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
+ALL_ITEMS_BUDGET = 8_200_000
+"""Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
+
+ITEMS_BUDGETS = (60_000, 600_000)
+"""The least and the most of them for one page."""
+
 
 def run_inputs(settings: Settings) -> list[Path]:
     """List the files that the run's page is made from."""
     folders = [settings.run_root / "trials" / trial.name for trial in settings.trials]
-    files = ("stats/stats.json", "costs/costs.json", "score/scores.parquet", "parse/outcomes.parquet")
+    files = (
+        "stats/stats.json",
+        "costs/costs.json",
+        "report/report.html",
+        "score/scores.parquet",
+        "parse/outcomes.parquet",
+    )
     return [*_prepared(settings), *(folder / file for folder in folders for file in files)]
 
 
@@ -89,20 +105,19 @@ def report_trial(settings: Settings, trial: Trial, *, out: Path) -> None:
         prompts=tuple(
             PromptText(role, path.read_text(encoding="utf-8")) for role, path in texts.items() if path
         ),
-        examples=tuple(
-            choose_examples(
-                _files(folder / trial.name),
-                baseline=_files(folder / trial.baseline) if trial.baseline else None,
-                datasets=datasets,
-            )
+        questions=read_questions(
+            _files(folder / trial.name),
+            baseline=_files(folder / trial.baseline) if trial.baseline else None,
+            datasets=datasets,
         ),
+        items_budget=items_budget(len(settings.trials)),
         equivalence_margin=settings.config["stats"]["equivalence_margin"],
     )
     write_text(out, render_trial_page(page))
 
 
 def report_run(settings: Settings, *, out: Path) -> None:
-    """Write the page about the run beside ``summary.json`` and the two tables."""
+    """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
     summary = build_summary(
@@ -128,7 +143,28 @@ def report_run(settings: Settings, *, out: Path) -> None:
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
     write_text(out.with_name("effects.csv"), csv_text(effect_rows(summary), EFFECT_COLUMNS))
-    write_text(out, render_run_page(RunPage(summary, costs, _methods(settings))))
+    pages = (
+        settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
+    )
+    questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
+    further = further_tables([result.stats for result in results])
+    page = RunPage(summary, costs, _methods(settings), questions, further)
+    for name, drawing in run_drawings(page).items():
+        write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))
+    write_text(out, render_run_page(page))
+
+
+def items_budget(n_trials: int) -> int:
+    """
+    Bytes for the questions of one trial's page.
+
+    Examples
+    --------
+    >>> items_budget(2), items_budget(100)
+    (600000, 82000)
+    """
+    least, most = ITEMS_BUDGETS
+    return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
 
 
 def summarise_costs(
@@ -221,6 +257,8 @@ def _methods(settings: Settings) -> Methods:
         family=tuple(options["family"]),
         equivalence_margin=options["equivalence_margin"],
         versions={"trialmake": scripts.__version__, "python": platform.python_version(), **versions},
+        providers={name: model["provider"] for name, model in settings.config["models"].items()},
+        limit_items=settings.config["limit_items"],
     )
 
 
@@ -240,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with user_errors():
         settings = read_run_settings(options.run)
     if options.trial is None:
-        outputs = [options.out.with_name(name) for name in RUN_OUTPUTS]
+        outputs = [options.out.parent / name for name in RUN_OUTPUTS]
         with phase_job(_run_job(options, run_inputs(settings), outputs)):
             report_run(settings, out=options.out)
         return 0

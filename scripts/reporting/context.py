@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scripts.reporting.further import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,22 @@ class Example:
     trial: Answer
     baseline: Answer | None
     """None: the trial has no baseline."""
+    kinds: tuple[str, ...] = ()
+    """What it is an example of: ``gained``, ``failed``, ...; see `scripts.reporting.choice`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Questions:
+    """The questions that a trial's page holds, and how many more there are."""
+
+    examples: tuple[Example, ...] = ()
+    """Any first few of them are a fair choice too."""
+    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Questions of each kind in the whole trial."""
+    n_items: int = 0
+    """Questions of the whole trial."""
+    is_paired: bool = False
+    """Whether the trial has a baseline."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +81,7 @@ class ExampleGroup:
     """Examples of one kind, and how many more of them there are."""
 
     kind: str
-    """``gained``, ``lost``, ``right``, ``wrong``, ``abstained`` or ``failed``."""
+    """One of the kinds of `scripts.reporting.choice`."""
     n_items: int
     """Items of this kind in the trial; at least as many as there are examples."""
     examples: tuple[Example, ...]
@@ -93,6 +112,10 @@ class Methods:
     """Half the width of the equivalence band, as a proportion: 0.02 is two points; None: there is none."""
     versions: Mapping[str, str]
     """Version by program: trialmake, python, scipy, statsmodels."""
+    providers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The provider of each model, by the configuration's names."""
+    limit_items: int | None = None
+    """Only so many questions of each dataset were used; None: all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +127,10 @@ class RunPage:
     costs: Mapping[str, Mapping[str, Any]]
     """What ``costs.json`` holds, by trial."""
     methods: Methods
+    questions: tuple[Mapping[str, Any], ...] = ()
+    """What `scripts.reporting.embed.unpack` finds in each trial's page."""
+    further: tuple[Table, ...] = ()
+    """What else the statistics of the trials hold."""
     generated_at: str | None = None
     """When the page was written, in UTC, as text; None: the page does not say."""
 
@@ -120,6 +147,8 @@ class TrialPage:
     costs: Mapping[str, Any] | None
     """What ``costs.json`` holds."""
     prompts: tuple[PromptText, ...] = ()
-    examples: tuple[ExampleGroup, ...] = ()
+    questions: Questions = Questions()
+    items_budget: int = 300_000
+    """The most bytes that the questions' texts may take in the page, beside a few examples."""
     equivalence_margin: float | None = None
     """Half the width of the equivalence band, as a proportion; None: no band is drawn."""

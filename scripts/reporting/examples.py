@@ -1,8 +1,4 @@
-"""A few questions with their answers, chosen so that they show the whole trial and not its first page.
-
-All choosing is done on columns; only the chosen rows become Python objects, and only their texts are
-kept while the files are read through.
-"""
+"""The questions of a trial's page with both trials' answers: read, and some of each kind picked out."""
 
 from __future__ import annotations
 
@@ -11,64 +7,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.files import read_parquet
-from scripts.reporting.context import Answer, Example, ExampleGroup, Excerpt
-from scripts.reporting.tables import excerpt, finite
+from scripts.reporting.choice import Choice, Key, TrialFiles, choose_questions
+from scripts.reporting.context import Answer, Example, ExampleGroup, Excerpt, Questions
+from scripts.reporting.tables import TEXT_LIMIT, excerpt, finite
 
-ANSWER_LIMIT = 1000
-"""Characters shown of an accepted answer, a choice or an error message."""
 MAX_ACCEPTED = 8
 """Accepted answers and choices shown of one item."""
 
-_ITEM = ("dataset", "item_id")
-_KEY = (*_ITEM, "replicate")
-_BATCH_ROWS = 8192
-_HASH_ROWS = 65_536
+PAIRED_GROUPS = {"gained": 12, "lost": 12, "failed": 6}
+SINGLE_GROUPS = {"right": 4, "wrong": 6, "abstained": 4, "failed": 6}
+"""The most examples of each kind that a page shows one below the other."""
 
-Key = tuple[str, str, int]
+EXAMPLE_CHARACTERS = 10_000
+"""About how much text all examples of a page may have together."""
 
-
-@dataclasses.dataclass(frozen=True)
-class TrialFiles:
-    """The two files of a trial that examples come from."""
-
-    scores: Path
-    outcomes: Path
+_BATCH_ROWS = 1024
+_LIMITS = (4000, 2000, 1000, 500, 250, 120)
+_NO_ANSWER = Answer(outcome="missing", text=None, correct=None)
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """The most examples of each kind."""
-
-    gained: int = 12
-    lost: int = 12
-    failed: int = 6
-    right: int = 4
-    wrong: int = 6
-    abstained: int = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class _Choice:
-    """Rows chosen of one kind."""
-
-    kind: str
-    n_items: int
-    keys: list[Key]
-
-
-def choose_examples(
+def read_questions(
     trial: TrialFiles,
     *,
     baseline: TrialFiles | None,
     datasets: Mapping[str, Path],
-    limits: Limits | None = None,
-) -> tuple[ExampleGroup, ...]:
+    limit: int = 2000,
+    text_limit: int = TEXT_LIMIT,
+) -> Questions:
     """
-    Choose examples of a trial and read their texts.
-
-    With a baseline: items that the trial gains, items that it loses, requests without a whole answer.
-    Without one: some right, wrong, abstained and failed.
+    Choose questions of a trial and read their texts.
 
     Parameters
     ----------
@@ -76,37 +43,54 @@ def choose_examples(
         Score and outcome files; `baseline` is None for a trial that is compared with nothing.
     datasets : mapping of str to Path
         Parquet file of each dataset's items.
-    limits : Limits, optional
-        The most examples of each kind.
-
-    Returns
-    -------
-    tuple of ExampleGroup
-        Kinds without an example are left out. The same files always give the same examples.
-
-    Notes
-    -----
-    An item's place in the choice is a hash of its dataset and id, so that examples are spread over the
-    data whatever their order in the file. An item is shown once, in its first replicate that is of the
-    kind; ``n_items`` counts items.
+    limit : int
+        The most questions; `choice.choose_questions` tells which.
+    text_limit : int
+        The most characters of a text that are read.
     """
-    limits = limits or Limits()
-    scores = _read_scores(trial.scores)
-    if baseline is None:
-        choices = _single_choices(scores, limits)
-    else:
-        choices = _paired_choices(scores, _read_scores(baseline.scores), limits)
-    keys = [key for choice in choices for key in choice.keys]
+    choice = choose_questions(trial.scores, baseline=baseline.scores if baseline else None, limit=limit)
     texts = _Texts(
-        trial=_read_answers(trial, keys),
-        baseline=None if baseline is None else _read_answers(baseline, keys),
-        items=_read_items(datasets, keys),
+        trial=_read_answers(trial, choice.keys, text_limit),
+        baseline=None if baseline is None else _read_answers(baseline, choice.keys, text_limit),
+        items=_read_items(datasets, choice.keys, text_limit),
     )
-    groups = [
-        ExampleGroup(choice.kind, choice.n_items, tuple(texts.example(key) for key in choice.keys))
-        for choice in choices
-    ]
-    return tuple(group for group in groups if group.examples)
+    return _questions(choice, texts)
+
+
+def group_examples(questions: Questions) -> tuple[ExampleGroup, ...]:
+    """
+    Pick the first few questions of each kind, their texts cut so that the page stays small.
+
+    Kinds without an example are left out.
+    """
+    limits = PAIRED_GROUPS if questions.is_paired else SINGLE_GROUPS
+    groups = [(kind, _pick(questions, kind, limit)) for kind, limit in limits.items()]
+    shown = [example for _, examples in groups for example in examples]
+    sizes = (
+        limit for limit in _LIMITS if sum(_size(example, limit) for example in shown) <= EXAMPLE_CHARACTERS
+    )
+    text_limit = next(sizes, _LIMITS[-1])
+    return tuple(
+        ExampleGroup(kind, questions.totals[kind], tuple(_cut(example, text_limit) for example in examples))
+        for kind, examples in groups
+        if examples
+    )
+
+
+def _pick(questions: Questions, kind: str, limit: int) -> list[Example]:
+    """Pick examples of a kind; those of no other kind are the clearest and come first."""
+    examples = (example for example in questions.examples if kind in example.kinds)
+    return sorted(examples, key=lambda example: len(example.kinds))[:limit]
+
+
+def _questions(choice: Choice, texts: _Texts) -> Questions:
+    examples = (texts.example(key, kinds) for key, kinds in zip(choice.keys, choice.kinds, strict=True))
+    return Questions(
+        examples=tuple(examples),
+        totals=choice.totals,
+        n_items=choice.n_items,
+        is_paired=texts.baseline is not None,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,196 +101,134 @@ class _Texts:
     baseline: Mapping[Key, Answer] | None
     items: Mapping[tuple[str, str], Mapping[str, Any]]
 
-    def example(self, key: Key) -> Example:
+    def example(self, key: Key, kinds: tuple[str, ...]) -> Example:
         """Put an item and its answers together."""
         dataset, item_id, replicate = key
         item = self.items.get((dataset, item_id), {})
-        accepted = item.get("answers") or []
         return Example(
             dataset=dataset,
             item_id=item_id,
             replicate=replicate,
-            question=_excerpt(item.get("question")),
-            accepted=tuple(excerpt(text, limit=ANSWER_LIMIT) for text in accepted[:MAX_ACCEPTED]),
-            n_accepted=len(accepted),
+            question=item.get("question"),
+            accepted=item.get("accepted", ()),
+            n_accepted=item.get("n_accepted", 0),
             is_unanswerable=bool(item.get("is_unanswerable")),
-            choices=tuple(excerpt(text, limit=ANSWER_LIMIT) for text in item.get("choices") or []),
-            context=_excerpt(item.get("context")),
+            choices=item.get("choices", ()),
+            context=item.get("context"),
             trial=self.trial.get(key, _NO_ANSWER),
             baseline=None if self.baseline is None else self.baseline.get(key, _NO_ANSWER),
+            kinds=kinds,
         )
 
 
-_NO_ANSWER = Answer(outcome="missing", text=None, correct=None)
+def _parts(example: Example) -> Iterator[Excerpt]:
+    answers = [example.trial, *([example.baseline] if example.baseline else [])]
+    for part in (example.question, example.context, *(text for a in answers for text in (a.text, a.error))):
+        if part is not None:
+            yield part
 
 
-def _read_scores(path: Path) -> Any:
-    """Read the columns that choosing needs, as a ``pyarrow.Table``; metrics not scored are all null."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = pq.read_schema(path).names
-    metrics = [name for name in ("correct", "abstained") if name in names]
-    table = read_parquet(path, [*_KEY, "outcome", *metrics])
-    for name in ("dataset", "item_id", "outcome"):
-        # Writers differ: categories and large strings would not join with plain strings.
-        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.string()))
-    for name in {"correct", "abstained"} - set(metrics):
-        table = table.append_column(name, pa.nulls(table.num_rows, pa.float64()))
-    return table
+def _size(example: Example, limit: int) -> int:
+    return sum(min(limit, len(part.text)) for part in _parts(example))
 
 
-def _paired_choices(scores: Any, baseline: Any, limits: Limits) -> list[_Choice]:
-    import pyarrow.compute as pc
-
-    items = _differing_items(scores, baseline)
-    return [
-        _choose("gained", items.filter(pc.greater(items["change"], 0)), limits.gained),
-        _choose("lost", items.filter(pc.less(items["change"], 0)), limits.lost),
-        _choose("failed", _first_replicates(scores.filter(_is_failed(scores))), limits.failed),
-    ]
-
-
-def _differing_items(scores: Any, baseline: Any) -> Any:
-    """Items whose mean over replicates differs, with the first replicate that shows it."""
-    import pyarrow.compute as pc
-
-    means = _item_means(scores).join(_item_means(baseline), **_inner(_ITEM))
-    means = means.append_column("change", pc.subtract(means["correct_mean"], means["correct_mean_baseline"]))
-    means = means.filter(pc.not_equal(means["change"], 0))
-    pairs = scores.select([*_KEY, "correct"]).join(baseline.select([*_KEY, "correct"]), **_inner(_KEY))
-    pairs = pairs.append_column("step", pc.subtract(pairs["correct"], pairs["correct_baseline"]))
-    pairs = pairs.join(means.select([*_ITEM, "change"]), **_inner(_ITEM))
-    shown = _first_replicates(pairs.filter(pc.greater(pc.multiply(pairs["step"], pairs["change"]), 0)))
-    # Where no single replicate has both answers, any replicate of the item must do.
-    items = means.join(shown, keys=list(_ITEM), join_type="left outer")
-    return items.set_column(
-        items.schema.get_field_index("replicate"),
-        "replicate",
-        pc.coalesce(items["replicate"], items["replicate_min"]),
+def _cut(example: Example, limit: int) -> Example:
+    answer, other = example.trial, example.baseline
+    return dataclasses.replace(
+        example,
+        question=_shorter(example.question, limit),
+        context=_shorter(example.context, limit),
+        trial=_cut_answer(answer, limit),
+        baseline=None if other is None else _cut_answer(other, limit),
     )
 
 
-def _item_means(scores: Any) -> Any:
-    import pyarrow.compute as pc
-
-    # NaN is a missing score here; pyarrow would carry it into the mean.
-    known = scores.filter(pc.is_finite(scores["correct"]))
-    return known.group_by(list(_ITEM)).aggregate([("correct", "mean"), ("replicate", "min")])
+def _cut_answer(answer: Answer, limit: int) -> Answer:
+    return dataclasses.replace(answer, text=_shorter(answer.text, limit), error=_shorter(answer.error, limit))
 
 
-def _inner(keys: Sequence[str]) -> dict[str, Any]:
-    return {"keys": list(keys), "join_type": "inner", "right_suffix": "_baseline"}
+def _shorter(part: Excerpt | None, limit: int) -> Excerpt | None:
+    return None if part is None else Excerpt(part.text[:limit], part.n_characters)
 
 
-def _first_replicates(rows: Any) -> Any:
-    first = rows.group_by(list(_ITEM)).aggregate([("replicate", "min")])
-    return first.rename_columns([*_ITEM, "replicate"])
-
-
-def _single_choices(scores: Any, limits: Limits) -> list[_Choice]:
-    import pyarrow.compute as pc
-
-    is_failed = _is_failed(scores)
-    is_abstained = pc.and_(pc.fill_null(pc.equal(scores["abstained"], 1), False), pc.invert(is_failed))
-    is_answer = pc.invert(pc.or_(is_failed, is_abstained))
-    # NaN compares as false both times: an answer without a score is neither right nor wrong.
-    is_right = pc.and_(is_answer, pc.greater_equal(scores["correct"], 0.5))
-    is_wrong = pc.and_(is_answer, pc.less(scores["correct"], 0.5))
-    kinds = {"right": is_right, "wrong": is_wrong, "abstained": is_abstained, "failed": is_failed}
-    return [
-        _choose(kind, _first_replicates(scores.filter(mask)), getattr(limits, kind))
-        for kind, mask in kinds.items()
-    ]
-
-
-def _is_failed(scores: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.not_equal(scores["outcome"], "answered")
-
-
-def _choose(kind: str, items: Any, limit: int) -> _Choice:
-    """Choose the items with the smallest hashes."""
-    items = items.select(_KEY)
-    chosen: list[tuple[int, Key]] = []
-    for hashes, batch in _hashed(items):
-        chosen += _smallest(hashes, batch, limit)
-        chosen = sorted(chosen)[:limit]
-    return _Choice(kind, items.num_rows, [key for _, key in chosen])
-
-
-def _hashed(rows: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield rows in batches with a hash of dataset and item id: the same on every machine."""
-    import numpy as np
-    import pyarrow.compute as pc
-    from pandas.util import hash_array
-
-    for batch in rows.to_batches(max_chunksize=_HASH_ROWS):
-        names = pc.binary_join_element_wise(batch["dataset"], batch["item_id"], "\x1f")
-        yield hash_array(np.asarray(names.to_pylist(), dtype=object), categorize=False), batch
-
-
-def _smallest(hashes: Any, batch: Any, limit: int) -> list[tuple[int, Key]]:
-    import numpy as np
-
-    places = np.argsort(hashes, kind="stable")[:limit]
-    taken = batch.take(places).to_pylist()
-    return [(int(hashes[place]), _key(row)) for place, row in zip(places, taken, strict=True)]
-
-
-def _read_answers(files: TrialFiles, keys: Sequence[Key]) -> dict[Key, Answer]:
-    scores = {_key(row): row for row in _chosen_rows(files.scores, keys, ("correct", "abstained"))}
-    columns = ("outcome", "text", "finish_reason", "error_code", "error_message")
-    return {
-        _key(row): _answer(row, scores.get(_key(row), {}))
-        for row in _chosen_rows(files.outcomes, keys, columns)
-    }
+def _read_answers(files: TrialFiles, keys: Sequence[Key], limit: int) -> dict[Key, Answer]:
+    scores = {_key(row): row for row in _chosen_rows(files.scores, keys, ("correct", "abstained"), (), limit)}
+    rows = _chosen_rows(
+        files.outcomes, keys, ("outcome",), ("text", "finish_reason", "error_code", "error_message"), limit
+    )
+    return {_key(row): _answer(row, scores.get(_key(row), {})) for row in rows}
 
 
 def _answer(row: Mapping[str, Any], score: Mapping[str, Any]) -> Answer:
-    error = ": ".join(str(row[name]) for name in ("error_code", "error_message") if row[name])
+    parts = [name for name in ("error_code", "error_message") if row[name]]
+    error = ": ".join(row[name] for name in parts)
+    n_characters = sum(row[f"n_{name}"] for name in parts) + 2 * (len(parts) - 1)
     return Answer(
         outcome=row["outcome"],
-        text=_excerpt(row["text"]),
+        text=_excerpt(row, "text"),
         correct=finite(score.get("correct")),
         is_abstention=finite(score.get("abstained")) == 1,
         finish_reason=row["finish_reason"],
-        error=excerpt(error, limit=ANSWER_LIMIT) if error else None,
+        error=Excerpt(error, n_characters) if error else None,
     )
 
 
-def _chosen_rows(path: Path, keys: Sequence[Key], columns: Sequence[str]) -> list[dict[str, Any]]:
-    import pyarrow.compute as pc
-
+def _chosen_rows(
+    path: Path, keys: Sequence[Key], columns: Sequence[str], texts: Sequence[str], limit: int
+) -> list[dict[str, Any]]:
     wanted = set(keys)
-    condition = pc.field("item_id").isin(sorted({item_id for _, item_id, _ in wanted}))
-    rows = _scan(path, condition, [*_KEY, *columns]) if wanted else []
+    ids = sorted({item_id for _, item_id, _ in wanted})
+    rows = _scan(path, ("item_id", ids), ("dataset", "item_id", "replicate", *columns), texts, limit)
     return [row for row in rows if _key(row) in wanted]
 
 
 def _read_items(
-    datasets: Mapping[str, Path], keys: Sequence[Key]
+    datasets: Mapping[str, Path], keys: Sequence[Key], limit: int
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    import pyarrow.compute as pc
-
     items: dict[tuple[str, str], Mapping[str, Any]] = {}
-    columns = ["id", "question", "answers", "is_unanswerable", "context", "choices"]
+    columns = ("id", "answers", "is_unanswerable", "choices")
     for dataset in sorted({dataset for dataset, _, _ in keys} & set(datasets)):
         ids = sorted({item_id for name, item_id, _ in keys if name == dataset})
-        for row in _scan(datasets[dataset], pc.field("id").isin(ids), columns):
-            items[dataset, row["id"]] = row
+        for row in _scan(datasets[dataset], ("id", ids), columns, ("question", "context"), limit):
+            items[dataset, row["id"]] = _item(row, limit)
     return items
 
 
-def _scan(path: Path, condition: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Read the rows that meet `condition`, holding only a few batches of the file at a time."""
+def _item(row: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    accepted, choices = row.get("answers") or [], row.get("choices") or []
+    return {
+        "question": _excerpt(row, "question"),
+        "context": _excerpt(row, "context"),
+        "accepted": tuple(excerpt(text, limit=limit) for text in accepted[:MAX_ACCEPTED]),
+        "n_accepted": len(accepted),
+        "choices": tuple(excerpt(text, limit=limit) for text in choices),
+        "is_unanswerable": row.get("is_unanswerable"),
+    }
+
+
+def _scan(
+    path: Path, wanted: tuple[str, Sequence[str]], columns: Sequence[str], texts: Sequence[str], limit: int
+) -> list[dict[str, Any]]:
+    """
+    Read the rows whose column is one of the wanted values, a few batches of the file at a time.
+
+    Each of `texts` is cut while it is read; its whole length is in a column ``n_<name>``.
+    """
+    import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
+    column, values = wanted
+    if not values:
+        return []
     source = ds.dataset(path, format="parquet")
+    there = set(source.schema.names)
+    projection = {name: pc.field(name) for name in columns if name in there}
+    for name in there.intersection(texts):
+        projection[name] = pc.utf8_slice_codeunits(pc.field(name), 0, stop=limit)
+        projection[f"n_{name}"] = pc.utf8_length(pc.field(name))
     scanner = source.scanner(
-        columns=[name for name in columns if name in source.schema.names],
-        filter=condition,
+        columns=projection,
+        filter=pc.field(column).isin(list(values)),
         batch_size=_BATCH_ROWS,
         batch_readahead=2,
         fragment_readahead=1,
@@ -319,5 +241,6 @@ def _key(row: Mapping[str, Any]) -> Key:
     return row["dataset"], row["item_id"], row["replicate"]
 
 
-def _excerpt(text: str | None) -> Excerpt | None:
-    return None if text is None else excerpt(text)
+def _excerpt(row: Mapping[str, Any], name: str) -> Excerpt | None:
+    text = row.get(name)
+    return None if text is None else Excerpt(text, row[f"n_{name}"])

@@ -7,7 +7,6 @@ picture stretches with the page while its text keeps its size.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -205,146 +204,8 @@ def stack(outcomes: Mapping[str, int]) -> tuple[Segment, ...]:
     return tuple(parts)
 
 
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """A trial between cost and accuracy."""
-
-    rank: int
-    trial: str
-    x: float
-    y: float
-    y_low: float | None
-    y_high: float | None
-    is_efficient: bool
-    """No trial is both cheaper and better."""
-    label_dx: int = 10
-    """Pixels from the point to its label; below zero the label ends there."""
-    label_dy: int = -5
-
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """A straight line."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Scatter:
-    """Accuracy against cost."""
-
-    points: tuple[Point, ...]
-    frontier: tuple[Line, ...]
-    """Steps through the efficient trials, from the cheapest to the best."""
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    is_log: bool
-
-
-def scatter(rows: Sequence[Mapping[str, Any]]) -> Scatter | None:
-    """
-    Lay out rows of the leaderboard by cost and share of correct answers.
-
-    Returns None when fewer than two trials have both, or when all cost the same: there is nothing to
-    weigh then.
-    """
-    ranked = [(rank, row) for rank, row in enumerate(rows, 1) if _present(row, ("cost_usd",))]
-    ranked = [(rank, row) for rank, row in ranked if _present(row, ("correct",))]
-    costs = [row["cost_usd"] for _, row in ranked]
-    if len(set(costs)) < 2:
-        return None
-    x_scale, x_values = _cost_axis(costs)
-    numbers = [
-        100 * n for _, row in ranked for n in _present(row, ("correct", "correct_low", "correct_high"))
-    ]
-    y_values = nice_ticks(min(numbers), max(numbers))
-    y_scale = Scale(y_values[0], y_values[-1])
-    best = _efficient([(row["cost_usd"], row["correct"]) for _, row in ranked])
-    points = tuple(
-        _point(rank, row, x=x_scale.at(row["cost_usd"]), y_scale=y_scale, is_efficient=place in best)
-        for place, (rank, row) in enumerate(ranked)
-    )
-    return Scatter(
-        points=_with_labels(points),
-        frontier=_steps([point for point in points if point.is_efficient]),
-        x_ticks=tuple(Tick(x_scale.at(value), _dollar_tick(value)) for value in x_values),
-        y_ticks=tuple(Tick(100 - y_scale.at(value), tick_label(value)) for value in y_values),
-        is_log=x_scale.is_log,
-    )
-
-
-def _cost_axis(costs: Sequence[float]) -> tuple[Scale, tuple[float, ...]]:
-    """A linear axis from zero, or a logarithmic one when costs differ by a factor of 20 or more."""
-    low, high = min(costs), max(costs)
-    if low > 0 and high / low >= 20:
-        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        values = tuple(10.0**power for power in powers)
-        return Scale(values[0], values[-1], is_log=True), values
-    values = nice_ticks(0, high, target=5)
-    return Scale(0, values[-1]), values
-
-
-def _dollar_tick(value: float) -> str:
-    return (
-        f"${value:,.0f}"
-        if value >= 1000
-        else f"${value:.6g}"
-        if value >= 1e-4 or not value
-        else f"${value:.0e}"
-    )
-
-
-def _efficient(pairs: Sequence[tuple[float, float]]) -> set[int]:
-    """Positions of the (cost, mean) pairs that no other pair beats in both."""
-    return {
-        place
-        for place, (cost, mean) in enumerate(pairs)
-        if not any(
-            other_cost <= cost and other >= mean and (other_cost, other) != (cost, mean)
-            for other_cost, other in pairs
-        )
-    }
-
-
-_LABEL_PLACES = ((10, -5), (10, 14), (-10, -5), (-10, 14))
-
-
-def _with_labels(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Give points that are close to each other labels on different sides."""
-    placed: list[Point] = []
-    for point in sorted(points, key=lambda point: point.y):
-        n_close = sum(abs(point.x - other.x) < 12 and abs(point.y - other.y) < 8 for other in placed)
-        dx, dy = _LABEL_PLACES[n_close % len(_LABEL_PLACES)]
-        placed.append(dataclasses.replace(point, label_dx=-dx if point.x > 65 else dx, label_dy=dy))
-    return tuple(sorted(placed, key=lambda point: (point.is_efficient, -point.rank)))
-
-
-def _steps(points: Sequence[Point]) -> tuple[Line, ...]:
-    ordered = sorted(points, key=lambda point: point.x)
-    lines = []
-    for left, right in itertools.pairwise(ordered):
-        lines += [Line(left.x, left.y, right.x, left.y), Line(right.x, left.y, right.x, right.y)]
-    return tuple(lines)
-
-
-def _point(rank: int, row: Mapping[str, Any], *, x: float, y_scale: Scale, is_efficient: bool) -> Point:
-    span = _span(row, "correct", y_scale, low="correct_low", high="correct_high")
-    return Point(
-        rank=rank,
-        trial=row["trial"],
-        x=x,
-        y=100 - (span.at or 0.0),
-        y_low=None if span.low is None else 100 - span.low,
-        y_high=None if span.high is None else 100 - span.high,
-        is_efficient=is_efficient,
-    )
-
-
-def _span(row: Mapping[str, Any], at: str, scale: Scale, *, low: str = "low", high: str = "high") -> Span:
-    places = [finite(row[name]) for name in (at, low, high)]
+def _span(row: Mapping[str, Any], at: str, scale: Scale) -> Span:
+    places = [finite(row[name]) for name in (at, "low", "high")]
     return Span(*(None if number is None else scale.at(100 * number) for number in places))
 
 

@@ -1,18 +1,46 @@
-"""The pages: one file each, without scripts, that runs nothing and asks for nothing from the network."""
+"""
+The pages: one file each, that asks for nothing from the network and can be read without scripts.
+
+A page runs its own three scripts, which its content security policy names by their digests, and nothing else.
+"""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import functools
+import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.reporting import sentences, tables, views
+from scripts.reporting import drawings, sentences, tables, views
 from scripts.reporting.context import RunPage, TrialPage
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+SCRIPTS = ("page.js", "tables.js", "items.js")
+"""Scripts of every page, in the order in which they run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A script as it stands in a page."""
+
+    text: str
+    digest: str
+    """SHA-256 in base64, as a content security policy has it."""
+
+
+@functools.cache
+def page_scripts() -> tuple[Script, ...]:
+    """Read the scripts of a page."""
+    texts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+    return tuple(Script(text, digest) for text, digest in zip(texts, digests, strict=True))
 
 
 def render_run_page(page: RunPage) -> str:
@@ -33,10 +61,35 @@ def render_trial_page(page: TrialPage) -> str:
     return _environment().get_template("trial.html").render(views.trial_view(page))
 
 
+def render_drawing(drawing: drawings.Drawing) -> str:
+    """Write a figure as an SVG file that needs no other file, in the colours of the light pages."""
+    from markupsafe import Markup
+
+    colours = drawings.palette()
+    style = (TEMPLATES / "drawing.css").read_text(encoding="utf-8")
+    style = re.sub(r"var\((--[a-z]+)\)", lambda name: colours[name[1]], style)
+    template = _environment().get_template("drawing.svg")
+    return template.render(drawing=drawing, style=Markup(style)).lstrip()
+
+
+def svg_link(drawing: drawings.Drawing) -> str:
+    """A figure as an address that holds it: saving it needs no script and no other file."""
+    return f"data:image/svg+xml;base64,{_base64(render_drawing(drawing))}"
+
+
+def csv_link(drawing: drawings.Drawing) -> str:
+    """A figure's numbers as an address that holds them."""
+    return f"data:text/csv;base64,{_base64(tables.csv_text(drawing.numbers, drawing.columns))}"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def warm_up() -> None:
     """Compile every template: three quarters of what a page costs when it is the first."""
     environment = _environment()
-    for name in environment.list_templates():
+    for name in environment.list_templates(extensions=["html", "css", "svg"]):
         environment.get_template(name)
 
 
@@ -51,6 +104,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["page_scripts"] = page_scripts
     for function in (
         tables.brief,
         tables.compact,
@@ -68,6 +122,9 @@ def _environment() -> Environment:
         sentences.adjustment_name,
         sentences.metric_name,
         sentences.reason,
+        drawings.effect_words,
+        svg_link,
+        csv_link,
         views.factor_text,
         views.trial_url,
     ):

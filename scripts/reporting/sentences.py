@@ -8,9 +8,10 @@ from typing import Any
 
 from scripts.analysis.levels import equivalence_level, significance_level
 from scripts.analysis.verdicts import VERDICT_RULE
+from scripts.records import FAILED_OUTCOMES
 from scripts.reporting.context import Methods
 from scripts.reporting.figures import by_difference
-from scripts.reporting.tables import count, decimal, finite, interval, level, p_words, plural, points
+from scripts.reporting.tables import brief, count, decimal, finite, interval, level, p_words, plural, points
 
 METRIC_NAMES = {
     "correct": "Correct",
@@ -128,8 +129,17 @@ def _p_with_method(effect: Mapping[str, Any]) -> str:
     return p_words(p_adjusted, label=f"{adjustment_name(effect['adjustment'])} p")
 
 
-def comparison_gaps(effects: Iterable[Mapping[str, Any]], metric: str) -> list[tuple[str, str, str]]:
-    """Trial, baseline and what could not be paired, for each effect on `metric` that has a gap."""
+def comparison_gaps(
+    effects: Iterable[Mapping[str, Any]],
+    metric: str,
+    *,
+    outcomes: Mapping[str, Mapping[str, int]] | None = None,
+) -> list[tuple[str, str, str]]:
+    """
+    Trial, baseline and what could not be paired, for each effect on `metric` that has a gap.
+
+    With the `outcomes` of each trial, the requests without an answer are counted too.
+    """
     gaps = []
     for effect in effects:
         if effect["metric"] != metric:
@@ -144,8 +154,16 @@ def comparison_gaps(effects: Iterable[Mapping[str, Any]], metric: str) -> list[t
             )
         else:
             continue
-        gaps.append((str(effect["trial"]), str(effect["baseline"]), text))
+        names = (str(effect["trial"]), str(effect["baseline"]))
+        failed = [said for name in names if (said := _failed_words(name, (outcomes or {}).get(name, {})))]
+        text += f" (requests without an answer: {'; '.join(failed)})" if failed else ""
+        gaps.append((*names, text))
     return gaps
+
+
+def _failed_words(trial: str, outcomes: Mapping[str, int]) -> str:
+    failed = [f"{count(outcomes[name])} {name}" for name in sorted(FAILED_OUTCOMES) if outcomes.get(name)]
+    return f"{brief(trial)} {', '.join(failed)}" if failed else ""
 
 
 def worst_case(metric: Mapping[str, Any], n_items: int) -> tuple[float, float] | None:
@@ -180,13 +198,13 @@ def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[st
         ("Datasets", "Over all datasets every item counts once, so a larger dataset weighs more."),
         (
             "Intervals",
-            f"At {confidence}. Means: {_used(metric['method'] for metric in metrics)}. Differences: "
-            f"{_used(effect['interval_method'] for effect in summary['effects'])}. "
+            f"At {confidence}. Means: {used(metric['method'] for metric in metrics)}. Differences: "
+            f"{used(effect['interval_method'] for effect in summary['effects'])}. "
             "Intervals are not adjusted for the number of comparisons.",
         ),
-        ("Tests", f"Two-sided, on pairs only: {_used(effect['test'] for effect in summary['effects'])}."),
+        ("Tests", f"Two-sided, on pairs only: {used(effect['test'] for effect in summary['effects'])}."),
         ("Resampling", f"{count(methods.resamples)} resamples, seed {methods.seed}."),
-        ("Several comparisons", _multiplicity(methods)),
+        ("Several comparisons", multiplicity(methods)),
         ("Verdicts", verdict_rule(summary["confidence_level"], methods.equivalence_margin)),
         (
             "Versions",
@@ -216,7 +234,8 @@ def _scoring(methods: Methods) -> str:
     return f"Scorer of each dataset: {', '.join(parts) or 'not recorded'}."
 
 
-def _multiplicity(methods: Methods) -> str:
+def multiplicity(methods: Methods) -> str:
+    """Say how p-values were adjusted for each other."""
     family = ", ".join(metric_name(metric) for metric in methods.family)
     if methods.adjustment == "none":
         return "The p-values are not adjusted for the number of comparisons."
@@ -227,6 +246,14 @@ def _multiplicity(methods: Methods) -> str:
     )
 
 
-def _used(names: Iterable[str]) -> str:
+def used(names: Iterable[str]) -> str:
+    """
+    List the methods that were used, each once.
+
+    Examples
+    --------
+    >>> used(["wilson", "none: no values", "t", "wilson"])
+    'wilson, t'
+    """
     used: Sequence[str] = [name for name in dict.fromkeys(names) if not name.startswith("none")]
     return ", ".join(used) or "none"

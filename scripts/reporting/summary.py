@@ -226,7 +226,7 @@ def other_factors(summary: Mapping[str, Any]) -> list[str]:
 
 def effect_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One flat row for each effect, in the summary's order, with the columns of `EFFECT_COLUMNS`."""
-    return [_flat_effect(effect) for effect in summary["effects"]]
+    return [flat_effect(effect) for effect in summary["effects"]]
 
 
 def cost_per_correct(trial: Mapping[str, Any]) -> float | None:
@@ -367,7 +367,8 @@ def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
+def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay out an effect as a row with the columns of `EFFECT_COLUMNS`."""
     ratio = effect["odds_ratio"] or {"estimate": None, "low": None, "high": None, "method": None}
     return {
         **{name: effect.get(name) for name in EFFECT_COLUMNS},

@@ -136,14 +136,14 @@ def p_value(value: Any) -> str:
 
     Examples
     --------
-    >>> p_value(0.0004), p_value(0.0312), p_value(0.9999), p_value(None)
-    ('< 0.001', '0.031', '> 0.999', '—')
+    >>> p_value(0.00004), p_value(0.0003), p_value(0.0312), p_value(0.9999), p_value(None)
+    ('< 0.0001', '0.0003', '0.031', '> 0.999', '—')
     """
     number = finite(value)
     if number is None:
         return MISSING
     if number < 0.001:
-        return "< 0.001"
+        return "< 0.0001" if number < 0.0001 else f"{number:.4f}"
     return "> 0.999" if number > 0.999 else f"{number:.3f}"
 
 
@@ -153,8 +153,8 @@ def p_words(value: Any, *, label: str = "p") -> str:
 
     Examples
     --------
-    >>> p_words(0.0004), p_words(0.031, label="Holm p"), p_words(None)
-    ('p < 0.001', 'Holm p = 0.031', 'no p-value')
+    >>> p_words(0.00004), p_words(0.031, label="Holm p"), p_words(None)
+    ('p < 0.0001', 'Holm p = 0.031', 'no p-value')
     """
     text = p_value(value)
     if text == MISSING:

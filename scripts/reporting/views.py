@@ -7,12 +7,21 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import figures, sentences, summary
+from scripts.reporting import drawings, embed, figures, sentences, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
-from scripts.reporting.tables import MISSING, brief, finite
+from scripts.reporting.examples import group_examples
+from scripts.reporting.further import further_tables
+from scripts.reporting.methods import methods_paragraph
+from scripts.reporting.tables import MISSING, brief, count, finite, level, plural
 
 MAX_FINDINGS = 24
 """Further findings are folded away."""
+
+RUN_ITEMS_BUDGET = 800_000
+"""The most bytes of the run's page that questions and answers take, all comparisons together."""
+
+RUN_SHORTEST_TEXT = 350
+"""On the run's page rather fewer questions than shorter texts: the trials' pages have the others."""
 
 GROUP_TITLES = {
     "gained": "Gained",
@@ -28,7 +37,7 @@ GROUP_NOTES = {
     "gained": "The trial scores higher than its baseline.",
     "lost": "The trial scores lower than its baseline.",
     "right": "Scored as correct.",
-    "wrong": "Answered, and scored as wrong.",
+    "wrong": "Scored as wrong.",
     "abstained": "The whole answer is an abstention.",
     "failed": "Truncated, refused, errored, expired or missing.",
 }
@@ -57,7 +66,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "findings": found[:MAX_FINDINGS],
         "further_findings": found[MAX_FINDINGS:],
         "uncompared": _uncompared(ranked),
-        "gaps": sentences.comparison_gaps(overall, headline),
+        "gaps": sentences.comparison_gaps(
+            overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
+        ),
         "forests": _forests(overall, page),
         "other_effects": [row for row in overall if row["metric"] not in page.methods.family],
         "board": board,
@@ -65,7 +76,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         **_factors(page.summary),
         "bars": figures.bars([trial["metrics"]["correct"] for trial in ranked]),
         "bounds": _bounds(ranked),
-        "scatter": figures.scatter(board),
+        "drawings": run_drawings(page),
         "stacks": [(trial, figures.stack(trial["outcomes"])) for trial in ranked],
         "outcomes": [outcome.value for outcome in Outcome],
         "behaviour": _behaviour(ranked),
@@ -76,12 +87,23 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "total": cost_total(page.summary["trials"]),
         "prices": price_sources(page.costs.values()),
         "methods": sentences.methods_notes(page.summary, page.methods),
+        "paragraph": methods_paragraph(page.summary, page.methods, page.costs),
+        "further": page.further,
+        "blocks": _run_blocks(page.questions),
     }
+
+
+def run_drawings(page: RunPage) -> dict[str, drawings.Drawing]:
+    """Every figure of the run's page as a drawing of its own, by name."""
+    return drawings.run_drawings(
+        page.summary, family=page.methods.family, margin=page.methods.equivalence_margin
+    )
 
 
 def trial_view(page: TrialPage) -> dict[str, Any]:
     """Everything that the trial's template names."""
     stats = page.stats
+    examples = group_examples(page.questions)
     effects = list(stats["effects"])
     headline = next((row for row in effects if row["dataset"] == "all" and row["metric"] == "correct"), None)
     correct = stats["metrics"].get("correct")
@@ -107,13 +129,56 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
             effects[0]["metric"] if effects else "",
         ),
         "stack": figures.stack(stats["outcomes"]),
+        "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],
         "costs": page.costs,
-        "examples": page.examples,
-        "has_replicates": _has_replicates(page.examples),
+        "further": further_tables([stats]),
+        "examples": examples,
+        "has_replicates": _has_replicates(examples),
+        "block": _trial_block(page) if page.questions.examples else None,
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
     }
+
+
+def _trial_drawings(page: TrialPage) -> dict[str, drawings.Drawing]:
+    stats = page.stats
+    effects = [{**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in stats["effects"]]
+    confidence = level(stats["confidence_level"])
+    margin = page.equivalence_margin
+    return {
+        "forest": drawings.forest_drawing(effects, group="dataset", margin=margin, confidence=confidence),
+        "outcomes": drawings.outcomes_drawing([stats]),
+    }
+
+
+def _trial_block(page: TrialPage) -> dict[str, str]:
+    names = {"trial": page.stats["trial"], "baseline": page.stats["baseline"]}
+    return _block_view(embed.fit(embed.columns(page.questions, **names), budget=page.items_budget), **names)
+
+
+def _run_blocks(questions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Give the questions of each comparison (of each trial, where nothing is compared) a like share."""
+    shown = [value for value in questions if value["baseline"] is not None] or list(questions)
+    share = RUN_ITEMS_BUDGET // max(8, len(shown))
+    fitted = (embed.fit(value, budget=share, shortest=RUN_SHORTEST_TEXT) for value in shown)
+    return [
+        _block_view(block, trial=value["trial"], baseline=value["baseline"])
+        for value, block in zip(shown, fitted, strict=True)
+    ]
+
+
+def _block_view(block: embed.Block, *, trial: str, baseline: str | None) -> dict[str, str]:
+    label = brief(trial) if baseline is None else f"{brief(trial)} against {brief(baseline)}"
+    notes = []
+    if block.n_shown < block.n_items:
+        left_out = plural(block.n_items - block.n_shown, "question")
+        notes.append(f"Not here: {left_out} of the trial; those that differ come first, no kind is left out.")
+    if block.is_cut:
+        context = embed.context_limit(block.text_limit)
+        also = "" if context == block.text_limit else f", contexts to {count(context)}"
+        notes.append(f"Long texts are cut to {count(block.text_limit)} characters{also}.")
+    return {"data": block.data, "label": label, "note": " ".join(notes), "href": f"{trial_url(trial)}#items"}
 
 
 def factor_text(value: Any) -> str:

@@ -1,121 +1,131 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
+import dataclasses
 
 import pytest
+from headless_chromium import CHROMIUM
 
+from scripts.reporting import embed
 from scripts.reporting.pages import render_run_page, render_trial_page
 from tests.unit.reporting import synthetic_reports as synthetic
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
 ]
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--window-size=1200,1600",
-)
-
-# A page that measures another one; the reports themselves have no scripts.
-PROBE = """<!doctype html><meta charset="utf-8"><title>probe</title>
-<iframe src="page.html" style="width:390px;height:2000px;border:0"></iframe>
-<script>
-addEventListener("load", () => {
-  const page = frames[0].document;
-  const seen = [page.title, page.documentElement.scrollWidth, page.scripts.length];
-  document.body.dataset.result = seen.join("|");
-});
-</script>"""
-
-
-@pytest.fixture
-def chromium(tmp_path):
-    """Open a page and give its document after loading, and what the browser logged."""
-
-    def run(path: Path, *flags: str) -> tuple[str, str]:
-        done = subprocess.run(
-            [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *flags, path.as_uri()],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        return done.stdout, done.stderr
-
-    return run
+LIST = '[data-part="list"]'
+DETAIL = '[data-part="detail"]'
 
 
 def _hostile_run():
     hostile = synthetic.HOSTILE
     results = synthetic.realistic_results()
-    return render_run_page(synthetic.run_page(results, run_id=hostile, versions={hostile: hostile}))
+    page = synthetic.run_page(results, run_id=hostile, versions={hostile: hostile})
+    value = embed.columns(synthetic.hostile_questions(), trial=hostile, baseline=hostile)
+    return render_run_page(dataclasses.replace(page, questions=(value,)))
 
 
 def _hostile_trial():
     result = synthetic.realistic_results()[1]
     return render_trial_page(
-        synthetic.trial_page(result, examples=synthetic.hostile_examples(), text=synthetic.HOSTILE)
+        synthetic.trial_page(result, questions=synthetic.hostile_questions(), text=synthetic.HOSTILE)
     )
 
 
 @pytest.mark.parametrize("render", [_hostile_run, _hostile_trial])
-def test_hostile_output_does_not_run_and_the_page_stays_whole(render, chromium, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(render(), encoding="utf-8")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_hostile_output_does_not_run_and_the_page_stays_whole(render, width, show, browser):
+    show(render(), width=width)
 
-    document, log = chromium(page, "--dump-dom")
+    browser.run(f"document.querySelectorAll('{LIST} button')[1].click()")
+    browser.run(f"document.querySelectorAll('{LIST} button')[0].click()")
+    text = browser.run(f"document.querySelector('{DETAIL}').textContent")
 
-    assert "<title>owned</title>" not in document
-    assert "<script" not in document
-    assert document.count("</footer>") == 1
-    assert "CONSOLE" not in log
-    assert "Content Security Policy" not in log
-
-
-@pytest.mark.parametrize("render", [_hostile_run, _hostile_trial])
-def test_no_page_is_wider_than_a_phone(render, chromium, tmp_path):
-    (tmp_path / "page.html").write_text(render(), encoding="utf-8")
-    (tmp_path / "probe.html").write_text(PROBE, encoding="utf-8")
-
-    document, _ = chromium(tmp_path / "probe.html", "--dump-dom", "--allow-file-access-from-files")
-
-    title, width, n_scripts = document.split('data-result="')[1].split('"')[0].rsplit("|", 2)
-    assert title != "owned"
-    assert int(width) <= 390
-    assert int(n_scripts) == 0
+    assert "<script>document.title='owned'</script>" in text
+    assert "⟨U+202E⟩" in text
+    assert browser.run("document.title") != "owned"
+    assert browser.run("document.scripts.length") == 4  # three of its own and the data
+    assert browser.run("document.querySelectorAll('img, iframe, main script:not(.items)').length") == 0
+    assert browser.run("document.querySelectorAll('footer').length") == 1
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.messages == []
+    assert len(browser.requests) == 1 + sum(url == "data:," for url in browser.requests)
 
 
-def test_a_page_can_be_drawn_in_the_light_and_in_the_dark(chromium, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(_hostile_run(), encoding="utf-8")
+def test_a_script_that_is_not_the_pages_own_is_refused(show, browser):
+    html = _trial_page(synthetic.many_questions(3)).replace(
+        "</footer>", "</footer><script>document.title = 'owned'</script>"
+    )
+
+    show(html)
+
+    assert browser.run("document.title") != "owned"
+    assert any("Content Security Policy" in message for message in browser.messages)
+
+
+def test_a_long_answer_is_cut_and_says_how_long_it_was(show, browser):
+    show(_hostile_trial())
+
+    text = browser.run(f"document.querySelector('{DETAIL}').textContent")
+
+    assert "Cut here: the whole text has 1,000," in text
+    assert browser.run("document.querySelector('[data-without-script]').offsetHeight") == 0
+
+
+def test_a_page_can_be_drawn_in_the_light_and_in_the_dark(show, browser, tmp_path):
     pictures = []
     for scheme in ("light", "dark"):
-        picture = tmp_path / f"{scheme}.png"
-        setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
-        chromium(page, setting, f"--screenshot={picture}")
-        pictures.append(picture.read_bytes())
+        show(_hostile_run(), scheme=scheme)
+        pictures.append(browser.screenshot(tmp_path / "page.png"))
 
     assert all(picture.startswith(b"\x89PNG") and len(picture) > 20_000 for picture in pictures)
     assert pictures[0] != pictures[1]
 
 
-def test_a_page_can_be_printed(chromium, tmp_path):
-    page, printed = tmp_path / "page.html", tmp_path / "page.pdf"
-    page.write_text(_hostile_trial(), encoding="utf-8")
+def test_a_page_is_printed_with_its_examples_and_without_its_controls(show, browser):
+    show(_hostile_trial())
 
-    chromium(page, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
+    assert browser.print().startswith(b"%PDF")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    heights = [
+        browser.run(f"document.querySelector('{part}').offsetHeight")
+        for part in ("[data-browser]", "[data-without-script]")
+    ]
+    assert heights[0] == 0 < heights[1]
 
-    assert printed.read_bytes().startswith(b"%PDF")
+
+def test_every_figure_and_control_has_a_name(show, browser):
+    page = synthetic.run_page(synthetic.realistic_results())
+    value = embed.columns(synthetic.many_questions(40), trial="t", baseline="control")
+    for html in (
+        render_run_page(dataclasses.replace(page, questions=(value,))),
+        _trial_page(synthetic.many_questions(40)),
+    ):
+        show(html)
+        nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+        wanted = {
+            "image",
+            "img",
+            "graphics-document",
+            "button",
+            "link",
+            "combobox",
+            "searchbox",
+            "textbox",
+            "region",
+        }
+        named = [
+            node for node in nodes if node.get("role", {}).get("value") in wanted and not node["ignored"]
+        ]
+        nameless = [node for node in named if not node.get("name", {}).get("value")]
+        assert len(named) > 20
+        assert nameless == []
+        drawn = (
+            "[...document.querySelectorAll('main svg')].filter((node) => !node.parentElement.closest('svg'))"
+        )
+        assert browser.run(f"{drawn}.every((node) => node.ariaHidden || node.ariaLabel)")
+
+
+def _trial_page(questions):
+    return render_trial_page(synthetic.trial_page(synthetic.realistic_results()[1], questions=questions))

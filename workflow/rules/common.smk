@@ -5,7 +5,7 @@ import re
 from scripts.fingerprints import made_from
 from scripts.hooks import Hooks, load_workflow_settings
 from scripts.launcher.warm import shell_prefix
-from scripts.records import OUTPUTS, PHASES
+from scripts.records import FIGURES, OUTPUTS, PHASES
 
 SETTINGS = load_workflow_settings(workflow)
 HOOKS = Hooks(SETTINGS, workflow)

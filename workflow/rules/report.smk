@@ -9,7 +9,12 @@ rule report:
         stats=f"{RUN}/trials/{{trial}}/stats/stats.json",
         costs=f"{RUN}/trials/{{trial}}/costs/costs.json",
     output:
-        page=f"{RUN}/trials/{{trial}}/report/report.html",
+        page=report(
+            f"{RUN}/trials/{{trial}}/report/report.html",
+            caption="../report/trial.rst",
+            category="Trials",
+            labels={"trial": "{trial}"},
+        ),
         record=f"{RUN}/trials/{{trial}}/report/report.made.json",
     log:
         f"{LOGS}/report/{{trial}}.log",
@@ -29,10 +34,39 @@ rule run_report:
         pages=expand(f"{RUN}/trials/{{trial}}/report/report.html", trial=TRIALS),
         markers=expand(f"{RUN}/phases/{{phase}}.done.json", phase=PHASES),
     output:
-        page=f"{RUN}/report/report.html",
-        summary=f"{RUN}/report/summary.json",
-        leaderboard=f"{RUN}/report/leaderboard.csv",
-        effects=f"{RUN}/report/effects.csv",
+        page=report(
+            f"{RUN}/report/report.html",
+            caption="../report/run.rst",
+            category="Run",
+            labels={"what": "The run's page"},
+        ),
+        summary=report(
+            f"{RUN}/report/summary.json",
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "Every number (JSON)"},
+        ),
+        leaderboard=report(
+            f"{RUN}/report/leaderboard.csv",
+            caption="../report/leaderboard.rst",
+            category="Tables",
+            labels={"table": "Leaderboard"},
+        ),
+        effects=report(
+            f"{RUN}/report/effects.csv",
+            caption="../report/effects.rst",
+            category="Tables",
+            labels={"table": "Effects"},
+        ),
+        figures=[
+            report(
+                f"{RUN}/report/figures/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"figure": name.capitalize()},
+            )
+            for name in FIGURES
+        ],
         record=f"{RUN}/report/report.made.json",
     log:
         f"{LOGS}/report/run.log",

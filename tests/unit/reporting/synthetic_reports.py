@@ -10,10 +10,10 @@ import numpy as np
 from scripts.reporting.context import (
     Answer,
     Example,
-    ExampleGroup,
     Excerpt,
     Methods,
     PromptText,
+    Questions,
     RunPage,
     TrialPage,
 )
@@ -49,6 +49,7 @@ def effect(
         "metric": metric,
         "n_pairs": 100 if is_there else 0,
         "n_unpaired": 0 if is_there else 100,
+        "n_clusters": 100 if is_there else 0,
         "n_gained": 12 if is_there else 0,
         "n_lost": 7 if is_there else 0,
         "difference": difference,
@@ -157,6 +158,7 @@ def _paired(
     return {
         **effect(math.erfc(abs(mean) / error / math.sqrt(2)), metric=name, dataset=dataset, difference=mean),
         "n_pairs": int(change.size),
+        "n_clusters": int(change.size),
         "n_gained": gained,
         "n_lost": lost,
         "low": mean - 1.96 * error,
@@ -259,7 +261,7 @@ def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **chan
 
 
 def trial_page(
-    item: TrialResult, *, examples: tuple[ExampleGroup, ...] = (), text: str = "Be brief."
+    item: TrialResult, *, questions: Questions | None = None, text: str = "Be brief."
 ) -> TrialPage:
     return TrialPage(
         run_id="prompt-study",
@@ -267,13 +269,13 @@ def trial_page(
         stats=item.stats,
         costs=item.costs,
         prompts=(PromptText("system", text), PromptText("user", "{{ question }}")),
-        examples=examples,
+        questions=questions or Questions(),
         equivalence_margin=0.02,
     )
 
 
-def hostile_examples(text: str = HOSTILE) -> tuple[ExampleGroup, ...]:
-    """Every field of an example holds `text`."""
+def hostile_questions(text: str = HOSTILE) -> Questions:
+    """Every field of a question holds `text`."""
     long = excerpt(text * (1 + 1_000_000 // len(text)))
     right = Answer("answered", excerpt(text), 1.0, finish_reason=text, error=None)
     wrong = Answer("truncated", long, 0.0, finish_reason=text, error=excerpt(text))
@@ -289,6 +291,37 @@ def hostile_examples(text: str = HOSTILE) -> tuple[ExampleGroup, ...]:
         "choices": (excerpt(text), excerpt("b")),
         "context": long,
     }
-    pair = Example(**base, trial=right, baseline=wrong)
-    lost = Example(**{**base, "question": None, "accepted": ()}, trial=nothing, baseline=right)
-    return (ExampleGroup("gained", 293, (pair,)), ExampleGroup("lost", 1, (lost,)))
+    pair = Example(**base, trial=right, baseline=wrong, kinds=("gained", "failed"))
+    lost = {**base, "question": None, "accepted": ()}
+    pairs = (pair, Example(**lost, trial=nothing, baseline=right, kinds=("lost", "failed")))
+    totals = {"gained": 293, "lost": 1, "both_right": 0, "both_wrong": 0, "unscored": 0, "failed": 2}
+    return Questions(pairs, {**totals, "abstained": 0}, n_items=600, is_paired=True)
+
+
+def many_questions(n: int, *, text: str = "") -> Questions:
+    """Questions of every kind, named after it."""
+    kinds = ("gained", "lost", "both_right", "both_wrong", "unscored")
+    scores = {"gained": (1.0, 0.0), "lost": (0.0, 1.0), "both_right": (1.0, 1.0), "both_wrong": (0.0, 0.0)}
+    examples = []
+    for number in range(n):
+        kind = kinds[number % len(kinds)]
+        own, other = scores.get(kind, (None, 1.0))
+        outcome = "answered" if own is not None else "errored"
+        examples.append(
+            Example(
+                dataset=("trivia", "sums")[number % 2],
+                item_id=f"q{number}",
+                replicate=0,
+                question=excerpt(f"Question {number}? {text}"),
+                accepted=(excerpt(f"accepted {number}"),),
+                n_accepted=1,
+                is_unanswerable=False,
+                choices=(),
+                context=excerpt(f"passage {number % 3}"),
+                trial=Answer(outcome, None if own is None else excerpt(f"mine {number} {text}"), own),
+                baseline=Answer("answered", excerpt(f"theirs {number}"), other),
+                kinds=(kind,) if own is not None else (kind, "failed"),
+            )
+        )
+    totals = {kind: sum(kind in example.kinds for example in examples) for kind in (*kinds, "failed")}
+    return Questions(tuple(examples), {**totals, "abstained": 0}, n_items=n + 7, is_paired=True)

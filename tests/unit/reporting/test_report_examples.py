@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
+
 import pytest
 
-from scripts.reporting.examples import Limits, TrialFiles, choose_examples
+from scripts.reporting import embed
+from scripts.reporting.choice import TrialFiles, choose_questions
+from scripts.reporting.examples import EXAMPLE_CHARACTERS, group_examples, read_questions
 
 NAN = float("nan")
+
+
+def choose_examples(trial, **files):
+    return group_examples(read_questions(trial, **files))
 
 
 @pytest.fixture
@@ -131,16 +141,17 @@ def test_failed_requests_are_shown_with_their_error(write, datasets):
 
     assert (failed.kind, failed.n_items) == ("failed", 2)
     errored = next(example.trial for example in failed.examples if example.item_id == "q0001")
-    assert (errored.text, errored.correct, errored.error.text) == (None, None, "500")
+    assert (errored.text, errored.correct) == (None, None)
+    assert (errored.error.text, errored.error.is_cut) == ("500", False)
 
 
 def test_a_trial_without_baseline_shows_some_of_each_kind(write, datasets):
     rows = [*_rows([1.0, 0.0, 0.0, 1.0], {2: "unknown"}), ("q0009", 0, "missing", NAN, None)]
 
-    groups = choose_examples(write("t", rows), baseline=None, datasets=datasets, limits=Limits(right=1))
+    groups = choose_examples(write("t", rows), baseline=None, datasets=datasets)
 
     seen = {group.kind: (group.n_items, len(group.examples)) for group in groups}
-    assert seen == {"right": (2, 1), "wrong": (1, 1), "abstained": (1, 1), "failed": (1, 1)}
+    assert seen == {"right": (2, 2), "wrong": (2, 2), "abstained": (1, 1), "failed": (1, 1)}
     assert all(example.baseline is None for group in groups for example in group.examples)
 
 
@@ -173,3 +184,193 @@ def test_files_of_other_writers_are_read_alike(write, datasets):
         table.to_parquet(path)
 
     assert choose_examples(trial, baseline=baseline, datasets=datasets) == plain
+
+
+def _choose(write, rows, others, limit):
+    return choose_questions(write("t", rows).scores, baseline=write("b", others).scores, limit=limit)
+
+
+def test_every_question_is_of_the_kinds_that_its_scores_say(write):
+    rows = [
+        ("gained", 0, "answered", 1.0, "a"),
+        ("lost", 0, "truncated", 0.0, "a"),
+        ("right", 0, "answered", 1.0, "a"),
+        ("wrong", 0, "answered", 0.0, "unknown"),
+        ("failed", 0, "errored", NAN, None),
+        ("alone", 0, "answered", 1.0, "a"),
+    ]
+    others = [(item, 0, "answered", float(item not in ("gained", "wrong")), "b") for item, *_ in rows[:-1]]
+
+    choice = _choose(write, rows, [*others, ("elsewhere", 0, "answered", 1.0, "b")], 100)
+
+    assert dict(zip((item for _, item, _ in choice.keys), choice.kinds, strict=True)) == {
+        "gained": ("gained",),
+        "lost": ("lost", "failed"),
+        "right": ("both_right",),
+        "wrong": ("both_wrong", "abstained"),
+        "failed": ("unscored", "failed"),
+        "alone": ("unscored",),
+    }
+    assert choice.totals == {
+        "gained": 1,
+        "lost": 1,
+        "both_right": 1,
+        "both_wrong": 1,
+        "unscored": 2,
+        "failed": 2,
+        "abstained": 1,
+    }
+    assert choice.n_items == 6
+
+
+def test_a_choice_has_every_kind_and_most_of_what_differs(write):
+    rows = _rows([1.0] * 40 + [0.0] * 30 + [1.0] * 1900 + [0.0] * 30)
+    others = _rows([0.0] * 40 + [1.0] * 30 + [1.0] * 1900 + [0.0] * 30)
+
+    choice = _choose(write, rows, others, 100)
+
+    n = {kind: sum(kind in kinds for kinds in choice.kinds) for kind in choice.totals}
+    assert (choice.n_items, len(choice.keys)) == (2000, 100)
+    assert n["gained"] == 40
+    assert n["lost"] == 30
+    assert n["both_right"] == n["both_wrong"] == 15
+
+
+def test_no_dataset_is_crowded_out(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {
+            "dataset": dataset,
+            "item_id": str(n),
+            "replicate": 0,
+            "outcome": "answered",
+            "correct": float(n % 2),
+        }
+        for dataset, size in (("large", 5000), ("small", 40))
+        for n in range(size)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "scores.parquet")
+
+    choice = choose_questions(tmp_path / "scores.parquet", baseline=None, limit=100)
+
+    assert sum(dataset == "small" for dataset, _, _ in choice.keys) == 40
+    assert choice.totals["right"] + choice.totals["wrong"] == 5040
+
+
+def test_a_trial_without_a_request_has_no_question(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = {"dataset": "string", "item_id": "string", "replicate": "int64", "outcome": "string"}
+    schema = pa.schema([*names.items(), ("correct", "float64")])
+    pq.write_table(schema.empty_table(), tmp_path / "scores.parquet")
+
+    choice = choose_questions(tmp_path / "scores.parquet", baseline=tmp_path / "scores.parquet", limit=9)
+
+    assert (choice.keys, choice.n_items) == ((), 0)
+
+
+def test_examples_are_cut_until_all_of_them_are_short(write, datasets):
+    trial = write("t", _rows([1.0] * 40, dict.fromkeys(range(40), "x" * 9000)))
+    baseline = write("b", _rows([0.0] * 40))
+
+    ((examples),) = (group.examples for group in choose_examples(trial, baseline=baseline, datasets=datasets))
+
+    assert sum(len(example.trial.text.text) for example in examples) <= EXAMPLE_CHARACTERS
+    assert {example.trial.text.n_characters for example in examples} == {9000}
+
+
+def test_a_block_gives_back_what_was_put_in(write, datasets):
+    trial = write("t", _rows([1.0, 0.0, NAN], {0: "mine </script>\x00", 1: "y" * 5000}))
+    questions = read_questions(trial, baseline=write("b", _rows([0.0, 1.0, 1.0])), datasets=datasets)
+
+    block = embed.fit(embed.columns(questions, trial="t", baseline="b"), budget=100_000)
+    value = embed.unpack(f'<script type="application/octet-stream" class="items">{block.data}</script>')
+
+    rows = dict(zip(value["columns"]["id"], value["columns"]["text"], strict=True))
+    assert rows["q0000"] == "mine </script>\u27e8U+0000\u27e9"
+    assert rows["q0001"] == ["y" * 4000, 5000]
+    contexts = dict(zip(value["columns"]["id"], value["columns"]["context"], strict=True))
+    assert contexts["q0001"] == ["c" * 4000, 10_000]
+    assert contexts["q0000"] is None
+    assert (value["trial"], value["baseline"], value["n_items"]) == ("t", "b", 3)
+
+
+def _noise(n):
+    letters = random.Random(1)
+    return {number: "".join(letters.choices("abcdefghijklmnopqrstuvwxyz ", k=800)) for number in range(n)}
+
+
+@pytest.mark.parametrize("budget", [3_000, 20_000, 60_000])
+def test_a_block_keeps_to_its_budget(write, datasets, budget):
+    trial, baseline = write("t", _rows([1.0] * 300, _noise(300))), write("b", _rows([0.0] * 300))
+    questions = read_questions(trial, baseline=baseline, datasets=datasets)
+
+    block = embed.fit(embed.columns(questions, trial="t", baseline="b"), budget=budget)
+
+    assert 0.5 * budget < len(block.data) <= budget
+    assert (block.n_shown == 300) == (budget == 60_000)
+    assert block.text_limit < 800
+    assert block.is_cut
+    assert block.n_items == 300
+
+
+def test_a_block_that_is_cut_again_knows_how_short_its_texts_are(write, datasets):
+    trial, baseline = write("t", _rows([1.0] * 50, _noise(50))), write("b", _rows([0.0] * 50))
+    questions = read_questions(trial, baseline=baseline, datasets=datasets)
+    value = embed.columns(questions, trial="t", baseline="b")
+
+    short = embed.fit(value, budget=10_000)
+    found = embed.unpack(f'<script type="application/octet-stream" class="items">{short.data}</script>')
+    again = embed.fit(found, budget=100_000, shortest=350)
+
+    assert (again.text_limit, again.is_cut) == (short.text_limit, True)
+    assert again.text_limit < 800
+
+
+FILES = """
+from pathlib import Path
+import sys
+from scripts.reporting.choice import TrialFiles
+
+folder, n = Path(sys.argv[1]), int(sys.argv[2])
+arms = [TrialFiles(folder / f"{name}-scores.parquet", folder / f"{name}-outcomes.parquet") for name in "tb"]
+"""
+
+WRITE = """
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+
+ids = pa.array([f"item-{number:07}" for number in range(n)])
+keys = {"dataset": pa.array(["d"] * n), "item_id": ids, "replicate": np.zeros(n, int)}
+keys["outcome"] = pa.array(["answered"] * n)
+texts = {"text": pa.array(["word " * 60] * n), "finish_reason": pa.array(["stop"] * n)}
+texts |= dict.fromkeys(("error_code", "error_message"), pa.nulls(n, pa.string()))
+for place, arm in enumerate(arms, 2):
+    scores = {"correct": (np.arange(n) % place == 0).astype(float), "abstained": np.zeros(n)}
+    pq.write_table(pa.table({**keys, **scores}), arm.scores)
+    pq.write_table(pa.table({**keys, **texts}), arm.outcomes, row_group_size=20_000)
+pq.write_table(pa.table({"id": ids, "question": ids}), folder / "d.parquet", row_group_size=20_000)
+"""
+
+READ = """
+import resource
+import pandas, pyarrow.dataset
+from scripts.reporting.examples import read_questions
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+questions = read_questions(arms[0], baseline=arms[1], datasets={"d": folder / "d.parquet"})
+assert (len(questions.examples), questions.n_items) == (2000, n)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_half_a_million_questions_are_chosen_from_in_little_memory(tmp_path):
+    for program in (WRITE, READ):
+        command = [sys.executable, "-c", FILES + program, str(tmp_path), "500000"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    assert float(done.stdout) < 300, f"{done.stdout.strip()} MiB"

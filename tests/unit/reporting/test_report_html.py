@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import re
 from html.parser import HTMLParser
 
 import pytest
 
-from scripts.reporting.pages import render_run_page, render_trial_page
+from scripts.reporting.pages import SCRIPTS, page_scripts, render_run_page, render_trial_page
 from scripts.reporting.summary import TrialResult
 from tests.unit.reporting import synthetic_reports as synthetic
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 INLINE = {"a", "bdi", "tspan"}
+SAVED = ("data:text/csv;base64,", "data:image/svg+xml;base64,")
 
 
 class Page(HTMLParser):
@@ -23,6 +26,7 @@ class Page(HTMLParser):
         self.attributes: list[tuple[str, str, str]] = []
         self.open: list[str] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
         assert self.open == []
@@ -36,6 +40,8 @@ class Page(HTMLParser):
         if tag not in INLINE:
             self.words.append(" ")
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "script":
+            self.scripts.append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -47,19 +53,35 @@ class Page(HTMLParser):
         assert tag == self.open.pop()
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if "script" in self.open:
+            self.scripts[-1] += data
+        elif "style" not in self.open:
             self.words.append(data)
 
     def values(self, name: str) -> list[str]:
         return [value for _, attribute, value in self.attributes if attribute == name]
 
 
-def assert_runs_nothing(page: Page) -> None:
-    assert not {"script", "iframe", "object", "embed", "img", "base", "form"} & set(page.tags)
-    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+def assert_runs_only_its_own_scripts(page: Page) -> None:
+    assert not {"iframe", "object", "embed", "img", "base", "form"} & set(page.tags)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "srcdoc"]
     for value in page.values("href"):
-        assert value == "data:," or value.startswith(("#", "../")) or value.endswith((".json", ".csv"))
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page.values("content")[0]
+        assert (
+            value == "data:," or value.startswith(("#", "../", *SAVED)) or value.endswith((".json", ".csv"))
+        )
+    policy = page.values("content")[0].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert policy[2:] == [
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    assert "src" not in {name for tag, name, _ in page.attributes if tag == "script"}
+    own = [script for script in page.scripts if not re.fullmatch("[A-Za-z0-9+/=]*", script)]
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in own]
+    assert policy[1] == " ".join(["script-src", *(f"'sha256-{digest}'" for digest in digests)])
+    assert len(own) == 3
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +92,12 @@ def results():
 def test_a_run_page_says_in_words_what_was_found(results):
     page = Page(render_run_page(synthetic.run_page(results)))
 
-    assert_runs_nothing(page)
+    assert_runs_only_its_own_scripts(page)
     assert (
         "gpt-4.1-mini-stepwise answers 8.9 points more questions correctly than gpt-4.1-mini-control"
         in page.text
     )
-    assert "95 % CI 6.9 to 10.8, Holm p < 0.001, 1,919 paired questions" in page.text
+    assert "95 % CI 6.9 to 10.8, Holm p < 0.0001, 1,919 paired questions" in page.text
     assert "../trials/gpt-4.1-mini-stepwise/report/report.html" in page.values("href")
 
 
@@ -100,8 +122,8 @@ def test_a_trial_page_is_small_and_leads_back_to_the_run(results):
     html = render_trial_page(synthetic.trial_page(results[1]))
     page = Page(html)
 
-    assert_runs_nothing(page)
-    assert len(html.encode()) < 60_000
+    assert_runs_only_its_own_scripts(page)
+    assert len(html.encode()) < 80_000
     assert "../../../report/report.html" in page.values("href")
     assert "p-values are raw" in page.text
     assert "exact McNemar" in page.text
@@ -109,13 +131,13 @@ def test_a_trial_page_is_small_and_leads_back_to_the_run(results):
 
 def test_hostile_text_is_shown_and_stays_text(results):
     hostile = synthetic.HOSTILE
-    page = synthetic.trial_page(results[1], examples=synthetic.hostile_examples(), text=hostile)
+    page = synthetic.trial_page(results[1], questions=synthetic.hostile_questions(), text=hostile)
     page = dataclasses.replace(page, run_id=hostile, factors={"model": hostile, hostile: hostile})
 
     html = render_trial_page(page)
 
     parsed = Page(html)
-    assert_runs_nothing(parsed)
+    assert_runs_only_its_own_scripts(parsed)
     assert "<script>document.title='owned'</script>" in parsed.text
     assert "{{ 7*7 }}" in parsed.text
     assert not {"\x00", "\x1b", "\u202e", "\u2067"} & set(html)
@@ -141,11 +163,11 @@ def test_hostile_names_stay_text_and_stay_in_their_folder():
 
     parsed = Page(render_run_page(page))
 
-    assert_runs_nothing(parsed)
+    assert_runs_only_its_own_scripts(parsed)
     links = [value for value in parsed.values("href") if value.startswith("../trials/")]
     assert links
     assert all(value.count("/") == 4 for value in links)
-    assert_runs_nothing(Page(render_trial_page(synthetic.trial_page(result))))
+    assert_runs_only_its_own_scripts(Page(render_trial_page(synthetic.trial_page(result))))
 
 
 def test_what_is_not_there_is_a_dash_and_never_zero():
@@ -231,7 +253,7 @@ def test_a_cost_that_is_partly_unknown_is_not_called_the_total():
 def test_tables_and_pictures_can_be_read_without_seeing_them(results):
     for html in (
         render_run_page(synthetic.run_page(results)),
-        render_trial_page(synthetic.trial_page(results[1], examples=synthetic.hostile_examples("plain"))),
+        render_trial_page(synthetic.trial_page(results[1], questions=synthetic.hostile_questions("plain"))),
     ):
         page = Page(html)
         assert {"header", "nav", "main", "footer"} <= set(page.tags)
@@ -242,3 +264,13 @@ def test_tables_and_pictures_can_be_read_without_seeing_them(results):
         assert set(page.values("aria-labelledby")) <= set(ids)
         headers = page.tags.count("th")
         assert headers == len([1 for tag, name, _ in page.attributes if (tag, name) == ("th", "scope")])
+
+
+@pytest.mark.parametrize("script", page_scripts(), ids=SCRIPTS)
+def test_scripts_show_text_as_text_and_ask_for_nothing(script):
+    assert script.text.startswith('"use strict";')
+    assert len(script.text.splitlines()) < 400
+    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("):
+        assert word not in script.text
+    for word in ("fetch(", "XMLHttp", "WebSocket", "import(", "localStorage", "cookie", "</script"):
+        assert word not in script.text
