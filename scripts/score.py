@@ -40,9 +40,9 @@ def score_trial(settings: Settings, outcomes: Path, prepared: Sequence[Path], *,
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for batch in _batches(outcomes):
             scores = score_rows(batch.to_pylist(), items, scorers, scores_refusals=scores_refusals)
-            metrics = [[getattr(score, name) for score in scores] for name in METRICS]
-            columns = [*(batch[name] for name in COLUMNS), *map(pa.array, metrics)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            metrics = {name: [getattr(score, name) for score in scores] for name in METRICS}
+            columns = {name: batch[name] for name in COLUMNS}
+            writer.write_table(pa.table({**columns, **metrics}, schema=schema))
 
 
 def score_rows(
@@ -53,9 +53,9 @@ def score_rows(
     scores_refusals: bool,
 ) -> list[Score]:
     """Score outcomes of several datasets, one after another."""
-    ids: dict[str, dict[str, None]] = {name: {} for name in items}
+    ids: dict[str, set[str]] = {name: set() for name in items}
     for row in rows:
-        ids[row["dataset"]][row["item_id"]] = None
+        ids[row["dataset"]].add(row["item_id"])
     found = {name: items[name].find(ids[name]) for name in items}
     return [
         score_outcome(
