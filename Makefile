@@ -43,6 +43,7 @@ lock: setup ## Pin the newest versions of all dependencies (needs uv)
 bench: setup ## Measure job overhead, speed, and how well intervals and tests keep their word
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.launcher
+	$(BIN)/python -m benchmarks.analysis --rows 100000 --rows 1000000
 	$(BIN)/python -m benchmarks.transfer
 	$(BIN)/python -m benchmarks.waiting
 	$(BIN)/python -m benchmarks.calibration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -292,3 +292,47 @@ def read_prepared(path: Path) -> Iterator[Item]:
                 row["answers"], row["choices"] = tuple(row["answers"]), tuple(row["choices"])
                 row["fields"] = json.loads(row["fields"]) if row["fields"] else {}
                 yield Item(**row)
+
+
+class PreparedItems:
+    """
+    The items of a prepared dataset, found for rows in its order; only those of one call are in memory.
+
+    Rows in another order find their items as well, but then each call may read the whole file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rest = read_prepared(path)
+        self._found: dict[str, Item] = {}
+
+    def find(self, ids: Collection[str]) -> Mapping[str, Item]:
+        """
+        Find items by their ids.
+
+        Raises
+        ------
+        DataError
+            If there is no such item.
+        """
+        missing = set(ids) - self._found.keys()
+        # An item's replicates may go on from one call to the next.
+        self._found = {id_: self._found[id_] for id_ in ids if id_ in self._found}
+        if self._read_on(missing):
+            self._rest = read_prepared(self._path)
+            self._read_on(missing)
+        if missing:
+            raise DataError(
+                f"holds no item {min(missing)!r}",
+                where=str(self._path),
+                fix="Delete it and run `snakemake` again: it is made anew, with what hangs on it.",
+            )
+        return self._found
+
+    def _read_on(self, missing: set[str]) -> bool:
+        """Read until no item is missing, or to the end; say whether one still is."""
+        while missing and (item := next(self._rest, None)):
+            if item.id in missing:
+                missing.remove(item.id)
+                self._found[item.id] = item
+        return bool(missing)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.datasets import BATCH_ROWS, read_prepared
+from scripts.datasets import BATCH_ROWS, PreparedItems
 from scripts.files import atomic_path
 from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.records import FAILED_OUTCOMES, Item, Outcome
@@ -33,24 +33,39 @@ def score_trial(settings: Settings, outcomes: Path, prepared: Sequence[Path], *,
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    items = {path.stem: {item.id: item for item in read_prepared(path)} for path in prepared}
+    items = {path.stem: PreparedItems(path) for path in prepared}
     scorers = {name: make_scorer(settings, name) for name in items}
     scores_refusals = settings.config["score"]["refused"] == "scored"
     schema = scores_schema()
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for chunk in _chunks(outcomes):
-            scores = [
-                score_outcome(
-                    row,
-                    items[row["dataset"]][row["item_id"]],
-                    scorers[row["dataset"]],
-                    scores_refusals=scores_refusals,
-                )
-                for row in chunk
-            ]
-            columns = {name: [row[name] for row in chunk] for name in COLUMNS}
+        for batch in _batches(outcomes):
+            scores = score_rows(batch.to_pylist(), items, scorers, scores_refusals=scores_refusals)
             metrics = {name: [getattr(score, name) for score in scores] for name in METRICS}
+            columns = {name: batch[name] for name in COLUMNS}
             writer.write_table(pa.table({**columns, **metrics}, schema=schema))
+
+
+def score_rows(
+    rows: Sequence[Mapping[str, Any]],
+    items: Mapping[str, PreparedItems],
+    scorers: Mapping[str, Scorer],
+    *,
+    scores_refusals: bool,
+) -> list[Score]:
+    """Score outcomes of several datasets, one after another."""
+    ids: dict[str, set[str]] = {name: set() for name in items}
+    for row in rows:
+        ids[row["dataset"]].add(row["item_id"])
+    found = {name: items[name].find(ids[name]) for name in items}
+    return [
+        score_outcome(
+            row,
+            found[row["dataset"]][row["item_id"]],
+            scorers[row["dataset"]],
+            scores_refusals=scores_refusals,
+        )
+        for row in rows
+    ]
 
 
 def scores_schema() -> Any:
@@ -66,12 +81,11 @@ def scores_schema() -> Any:
     return pa.schema([*texts, *((name, pa.float64()) for name in METRICS)])
 
 
-def _chunks(outcomes: Path) -> Iterator[list[dict[str, Any]]]:
+def _batches(outcomes: Path) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(outcomes) as file:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[*COLUMNS, "text"]):
-            yield batch.to_pylist()
+        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=[*COLUMNS, "text"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping
+from typing import NamedTuple
 
 ABSTENTION_PHRASES = (
     "unknown",
@@ -41,17 +40,15 @@ ABSTENTION_PHRASES = (
 """What counts as an abstention when it is the whole answer; ``n/a`` would also catch sodium (Na)."""
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_ARTICLES = frozenset({"a", "an", "the"})
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AcceptedAnswer:
+class AcceptedAnswer(NamedTuple):
     """An accepted answer, normalised once for all the replies that it is compared with."""
 
     normalized: str
-    counts: Mapping[str, int]
-    """How often each token occurs."""
-    n_tokens: int
+    tokens: tuple[str, ...]
 
 
 def normalize_answer(text: str) -> str:
@@ -72,13 +69,13 @@ def normalize_answer(text: str) -> str:
     >>> normalize_answer(" The  Eiffel-Tower, a tower! ")
     'eiffeltower tower'
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+    return " ".join(_ARTICLE.sub(" ", _fold(text)).split())
 
 
-@functools.lru_cache(maxsize=2**16)
+@functools.lru_cache(maxsize=1024)
 def normalize_accepted(answers: tuple[str, ...]) -> tuple[AcceptedAnswer, ...]:
     """
-    Normalise an item's accepted answers; the result is kept, as every trial and replicate asks again.
+    Normalise an item's accepted answers; the result is kept a while, as every replicate asks again.
 
     One that normalises to nothing is dropped unless there is no other, as SQuAD does: otherwise an
     empty reply would be right.
@@ -90,7 +87,7 @@ def normalize_accepted(answers: tuple[str, ...]) -> tuple[AcceptedAnswer, ...]:
     """
     normalized = [normalize_answer(answer) for answer in answers]
     kept = dict.fromkeys(filter(None, normalized)) or dict.fromkeys(normalized)
-    return tuple(AcceptedAnswer(text, Counter(text.split()), len(text.split())) for text in kept)
+    return tuple(AcceptedAnswer(text, tuple(text.split())) for text in kept)
 
 
 def is_phrase(normalized: str, phrases: tuple[str, ...]) -> bool:
@@ -117,6 +114,9 @@ def normalized_tokens(text: str) -> frozenset[str]:
     >>> sorted(normalized_tokens("The cat, the hat"))
     ['cat', 'hat']
     """
+    tokens = frozenset(_fold(text).split())
+    if "".join(tokens).isalnum():  # then an article can only be a token of its own
+        return tokens - _ARTICLES
     return frozenset(normalize_answer(text).split())
 
 
@@ -174,14 +174,14 @@ def _normalize_phrases(phrases: tuple[str, ...]) -> frozenset[str]:
     return frozenset(normalize_answer(phrase).replace("’", "") for phrase in phrases) - {""}
 
 
+def _fold(text: str) -> str:
+    return text.lower().translate(_NO_PUNCTUATION)
+
+
 def _token_f1(tokens: list[str], accepted: AcceptedAnswer) -> float:
-    if not tokens or not accepted.n_tokens:
-        return float(len(tokens) == accepted.n_tokens)
-    left = dict(accepted.counts)
-    n_shared = 0
-    for token in tokens:
-        n_left = left.get(token, 0)
-        if n_left:
-            left[token] = n_left - 1
-            n_shared += 1
-    return 2 * n_shared / (len(tokens) + accepted.n_tokens)
+    if not tokens or not accepted.tokens:
+        return float(len(tokens) == len(accepted.tokens))
+    if frozenset(tokens).isdisjoint(accepted.tokens):  # as most wrong answers are: nothing to count
+        return 0.0
+    n_shared = (Counter(tokens) & Counter(accepted.tokens)).total()
+    return 2 * n_shared / (len(tokens) + len(accepted.tokens))

@@ -42,9 +42,9 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-def peak_mib(folder, n_items):
+def peak_mib(folder, n_items, program=PROGRAM):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), str(n_items), str(__file__).rpartition("/")[0]],
+        [sys.executable, "-c", program, str(folder), str(n_items), str(__file__).rpartition("/")[0]],
         capture_output=True,
         text=True,
         check=False,
@@ -58,3 +58,49 @@ def test_a_hundred_thousand_requests_need_little_more_memory_than_five_thousand(
     with ThreadPoolExecutor(2) as pool:
         few, many = pool.map(peak_mib, (tmp_path / "few", tmp_path / "many"), (5_000, 100_000))
     assert many - few < 60, f"{few:.0f} MiB for 5,000 requests, {many:.0f} MiB for 100,000"
+
+
+SCORING = textwrap.dedent("""
+    import itertools, os, resource, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[3])
+    import pyarrow as pa, pyarrow.parquet as pq
+    from sending_fakes import make_settings
+    from scripts import score
+    from scripts.datasets import item_row, prepared_schema
+    from scripts.parse import outcomes_schema
+    from scripts.records import Item
+
+    def write(path, rows, schema):
+        with pq.ParquetWriter(path, schema) as writer:
+            while chunk := list(itertools.islice(rows, 4096)):
+                writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+
+    def make_item(n):
+        answers = f"answer {n}", f"the {n}th"
+        return Item(f"q{n}", f"Question {n}?", answers, context=f"On {n}: " + "so " * 150)
+
+    def make_outcome(n):
+        where = {"dataset": "d", "item_id": f"q{n}", "replicate": 0}
+        return {**where, "outcome": "answered", "text": f"Answer {n}"}
+
+    root, n_items = Path(sys.argv[1]), int(sys.argv[2])
+    settings = make_settings(root, n_items=1)
+    prepared, outcomes = root / "d.parquet", root / "outcomes.parquet"
+    child = os.fork()  # what makes the files is not measured
+    if child == 0:
+        write(prepared, (item_row(make_item(n)) for n in range(n_items)), prepared_schema())
+        write(outcomes, map(make_outcome, range(n_items)), outcomes_schema())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    files = ["--outcomes", str(outcomes), "--prepared", str(prepared), "--out", str(root / "scores.parquet")]
+    score.main(["--run", str(settings.run_root), "--trial", settings.trials[0].name, *files])
+    assert pq.read_metadata(root / "scores.parquet").num_rows == n_items
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+""")
+
+
+@pytest.mark.slow
+def test_scoring_a_hundred_thousand_items_needs_little_more_memory_than_ten_thousand(tmp_path):
+    few, many = (peak_mib(tmp_path / str(n), n, program=SCORING) for n in (10_000, 100_000))
+    assert many - few < 40, f"{few:.0f} MiB for 10,000 items, {many:.0f} MiB for 100,000"

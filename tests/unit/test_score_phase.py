@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from sending_fakes import make_settings
 
+from scripts.datasets import PreparedItems
+from scripts.errors import DataError
 from scripts.parse import outcomes_schema
 from scripts.prepare import prepare_dataset
 from scripts.score import score_outcome, score_trial
@@ -77,3 +79,24 @@ def test_a_score_for_every_outcome_in_order(tmp_path, refused, expected):
     assert table["item_id"].to_pylist() == ["q1", "q0", "q0"]
     assert table["correct"].null_count == 0, "NaN, which every reader knows, rather than null"
     assert table["correct"].to_pylist() == pytest.approx([1.0, math.nan, expected], nan_ok=True)
+
+
+def write_items(folder, n_items):
+    make_settings(folder, n_items=n_items)
+    prepare_dataset(folder / "items.jsonl", limit=None, out=folder / "d.parquet")
+    return PreparedItems(folder / "d.parquet")
+
+
+def test_items_are_found_in_any_order_and_again(tmp_path):
+    items = write_items(tmp_path, 10)
+    for ids in ({"q0", "q1"}, {"q1", "q2"}, {"q2"}, set(), {"q9"}, {"q8", "q0"}, {"q5"}):
+        found = items.find(ids)
+        assert {key: item.id for key, item in found.items()} == {key: key for key in ids}
+        assert all(item.answers == (f"answer {key[1:]}",) for key, item in found.items())
+
+
+def test_an_item_that_is_not_there_is_named_with_its_dataset(tmp_path):
+    items = write_items(tmp_path, 3)
+    with pytest.raises(DataError, match=r"no item 'q7'") as raised:
+        items.find({"q1", "q7"})
+    assert str(tmp_path / "d.parquet") in str(raised.value)
