@@ -45,6 +45,9 @@ EFFECT_FIELDS = {
 }
 """The same of an effect."""
 
+CHECK_FIELDS = {"sensitivity"}
+"""Fields of an effect that `scripts.reporting.robustness` makes into rows."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:
@@ -88,7 +91,7 @@ def further_tables(many_stats: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]
             found.setdefault(name, []).extend({**about, **row} for row in _rows(stats[name]))
         for effect in stats.get("effects", ()):
             where = {**about, "dataset": effect["dataset"], "metric": effect["metric"]}
-            for name in effect.keys() - EFFECT_FIELDS:
+            for name in effect.keys() - EFFECT_FIELDS - CHECK_FIELDS:
                 found.setdefault(name, []).extend({**where, **row} for row in _rows(effect[name]))
     return tuple(_table(name, rows) for name, rows in sorted(found.items()) if rows)
 

@@ -120,6 +120,7 @@ def _environment() -> Environment:
         tables.visible,
         tables.excerpt,
         sentences.adjustment_name,
+        sentences.gap_words,
         sentences.metric_name,
         sentences.reason,
         drawings.effect_words,

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, figures, sentences, summary
+from scripts.reporting import drawings, embed, figures, robustness, sentences, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
 from scripts.reporting.examples import group_examples
 from scripts.reporting.further import further_tables
@@ -69,6 +69,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "gaps": sentences.comparison_gaps(
             overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
         ),
+        "omnibus": sentences.omnibus_words(
+            page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
+        ),
         "forests": _forests(overall, page),
         "other_effects": [row for row in overall if row["metric"] not in page.methods.family],
         "board": board,
@@ -124,6 +127,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         if effects
         else None,
         "effects": effects,
+        "checks": _checks(headline, effects, stats["confidence_level"]),
         "gaps": sentences.comparison_gaps(
             ({**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in effects[:1]),
             effects[0]["metric"] if effects else "",
@@ -139,6 +143,15 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
     }
+
+
+def _checks(
+    headline: Mapping[str, Any] | None, effects: Sequence[Mapping[str, Any]], confidence_level: float
+) -> list[robustness.Checks]:
+    """Checks of every effect, those of the headline first."""
+    ordered = sorted(effects, key=lambda row: row is not headline)
+    found = (robustness.checks(row, confidence_level=confidence_level) for row in ordered)
+    return [part for part in found if part is not None]
 
 
 def _trial_drawings(page: TrialPage) -> dict[str, drawings.Drawing]:
