@@ -116,6 +116,7 @@ def _environment() -> Environment:
         tables.percent,
         tables.plural,
         tables.points,
+        tables.rate,
         tables.share,
         tables.visible,
         tables.excerpt,
