@@ -22,6 +22,9 @@ STATS_FIELDS = {
     "metrics",
     "by_dataset",
     "effects",
+    "bounds",
+    "variance",
+    "selective",
 }
 """Fields of ``stats.json`` that the pages show elsewhere."""
 
@@ -45,8 +48,8 @@ EFFECT_FIELDS = {
 }
 """The same of an effect."""
 
-CHECK_FIELDS = {"sensitivity"}
-"""Fields of an effect that `scripts.reporting.robustness` makes into rows."""
+CHECK_FIELDS = {"sensitivity", "gee", "meta", "selective", "variance", "subgroups"}
+"""Fields of an effect that `scripts.reporting.robustness` and `scripts.reporting.facets` show."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -299,7 +299,7 @@ def _gee(effect: Mapping[str, Any], _: float) -> Found:
 
 
 def _selective(effect: Mapping[str, Any], _: float) -> Found:
-    part: Mapping[str, Any] | None = effect.get("selective", effect.get("selective_difference"))
+    part: Mapping[str, Any] | None = effect.get("selective")
     if part is None:
         return None
     if finite(part["mean"]) is None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, figures, robustness, sentences, spending, summary
+from scripts.reporting import drawings, embed, facets, figures, robustness, sentences, spending, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
 from scripts.reporting.examples import group_examples
 from scripts.reporting.further import further_tables
@@ -127,12 +127,18 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "stats": stats,
         "headline": headline,
         "correct": correct,
-        "bounds": None if correct is None else sentences.worst_case(correct, stats["n_items"]),
+        "bounds": None
+        if correct is None or "bounds" in stats
+        else sentences.worst_case(correct, stats["n_items"]),
         "scores": _score_rows(stats),
         "forest": figures.forest(effects, group="dataset", margin=page.equivalence_margin)
         if effects
         else None,
         "effects": effects,
+        "precision": [note for note in (facets.bounds_note(stats), *facets.precision_notes(stats)) if note],
+        "answering": facets.answering_notes(stats),
+        "risk": facets.risk_drawing(stats),
+        "subgroups": _subgroups(effects, stats["confidence_level"]),
         "checks": _checks(headline, effects, stats["confidence_level"]),
         "gaps": sentences.comparison_gaps(
             ({**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in effects[:1]),
@@ -151,6 +157,11 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
     }
+
+
+def _subgroups(effects: Sequence[Mapping[str, Any]], confidence_level: float) -> list[facets.Subgroups]:
+    found = (facets.subgroups(row, confidence_level=confidence_level) for row in effects)
+    return [part for part in found if part is not None]
 
 
 def _cost_facts(page: TrialPage) -> list[tuple[str, str, float | None]]:

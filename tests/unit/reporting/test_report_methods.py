@@ -64,12 +64,12 @@ def test_fields_that_nobody_knows_become_tables():
         ],
         "subgroups": {"easy": {"n_pairs": 1200, "effect": {"low": None, "high": 0.5}}},
         "empty": [],
-        "effects": [{**synthetic.effect(0.1), "variance": {"items": 0.2, "replicates": float("nan")}}],
+        "effects": [{**synthetic.effect(0.1), "novelty": {"items": 0.2, "replicates": float("nan")}}],
     }
 
     tables = {table.title: table for table in further_tables([stats])}
 
-    assert set(tables) == {"Sensitivity", "Subgroups", "Variance"}
+    assert set(tables) == {"Sensitivity", "Subgroups", "Novelty"}
     assert tables["Sensitivity"].rows == (("all wrong", "\N{MINUS SIGN}0.01235", "< 0.0001", "yes"),)
     assert [column.label for column in tables["Subgroups"].columns] == [
         "Name",
@@ -78,7 +78,7 @@ def test_fields_that_nobody_knows_become_tables():
         "Effect high",
     ]
     assert tables["Subgroups"].rows == (("easy", "1,200", "—", "0.5"),)
-    assert tables["Variance"].rows == (("all", "correct", "0.2", "—"),)
+    assert tables["Novelty"].rows == (("all", "correct", "0.2", "—"),)
 
 
 def test_the_same_field_of_several_trials_is_one_table():
