@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scripts.reporting.tables import count, finite, plural
+from scripts.reporting.tables import MISSING, count, dollars, finite, plural
 
 TOKENS = {
     "input_tokens": "Input tokens",
@@ -35,6 +35,51 @@ class Extra:
     n: int
     cost_usd: float | None
     """Dollars, part of the trial's cost; None: nobody said how many tokens it took."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Worth:
+    """What a trial's correct answers cost, and what it adds to its baseline for its money."""
+
+    trial: str
+    per_correct: str
+    """Dollars per correct answer with their interval."""
+    against: str
+    """Where it lies from its baseline in cost and correct answers; "—": it has no baseline."""
+    per_additional: str
+    """Dollars per correct answer more (or, where it is cheaper and worse, fewer) with their interval."""
+    is_on_front: bool | None
+    """Whether no other trial is at least as good in cost and score and better in one; None: not known."""
+
+
+def worth_rows(found: Mapping[str, Mapping[str, Any]], trials: Iterable[str]) -> list[Worth]:
+    """
+    Lay out ``cost_effectiveness`` of ``summary.json``, in the order of `trials`.
+
+    A summary without it gives no rows.
+    """
+    return [_worth(trial, found[trial]) for trial in trials if trial in found]
+
+
+def _worth(trial: str, found: Mapping[str, Any]) -> Worth:
+    own, more = found["per_correct"], found["incremental"]
+    return Worth(
+        trial=trial,
+        per_correct=_dollars_interval(own, "usd_per_correct"),
+        against=MISSING if more is None else more["quadrant"] or more["reason"] or MISSING,
+        per_additional=MISSING if more is None else _dollars_interval(more, "usd_per_additional_correct"),
+        is_on_front=found["is_on_front"],
+    )
+
+
+def _dollars_interval(part: Mapping[str, Any], name: str) -> str:
+    if finite(part[name]) is None:
+        return MISSING
+    low, high = finite(part["low"]), finite(part["high"])
+    if low is None:
+        return f"{dollars(part[name])} (no interval)"
+    ends = f"{dollars(low)} or more" if high is None else f"{dollars(low)} to {dollars(high)}"
+    return f"{dollars(part[name])} ({ends})"
 
 
 def token_columns(costs: Iterable[Mapping[str, Any] | None]) -> list[tuple[str, str]]:

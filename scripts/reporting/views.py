@@ -90,6 +90,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "costs": costs,
         "token_columns": spending.token_columns(cost for _, cost in costs),
         "extras": spending.extra_rows((row["trial"], cost) for row, cost in costs),
+        "worth": spending.worth_rows(
+            page.summary.get("cost_effectiveness") or {}, [row["trial"] for row in board]
+        ),
         "reused_note": spending.reused_note(cost for _, cost in costs),
         "reasons": {trial["trial"]: trial["cost_reason"] for trial in ranked},
         "total": spending.cost_total(page.summary["trials"]),

@@ -197,7 +197,7 @@ def test_what_is_not_there_is_a_dash_and_never_zero():
         assert "—" in page.text
         assert "no price for small-2025" in page.text
     assert "treatment could not be compared with control" in run.text
-    assert "treatment control not compared: no pairs 100 missing 100 missing" in run.text
+    assert "treatment control not compared: no pairs 100 100 missing 100 missing" in run.text
 
 
 def test_nan_in_a_file_is_a_dash_too():

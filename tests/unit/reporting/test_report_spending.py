@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import asdict, is_dataclass
 
+import numpy as np
+
+from scripts.analysis.cost_effectiveness import cost_per_correct, incremental_cost
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.tables import dollars
 from tests.unit.reporting import synthetic_reports as synthetic
@@ -80,6 +84,36 @@ def test_what_is_not_known_of_a_known_cost_is_said():
     why = "2 replies do not say how many tokens they took: it cost more"
     for page in _pages(_result(reason=why)):
         assert why in page.text
+
+
+def test_what_a_correct_answer_costs_comes_with_its_interval_and_its_reason():
+    rng = np.random.default_rng(1)
+    costs, before = rng.uniform(0.2, 0.4, 40), rng.uniform(0.1, 0.2, 40)
+    right, wrong = (rng.random(40) < 0.9).astype(float), (rng.random(40) < 0.3).astype(float)
+    own = cost_per_correct(costs, right, confidence_level=0.95)
+    more = incremental_cost(costs, right, before, wrong, confidence_level=0.95)
+    nothing = cost_per_correct(costs, np.zeros(40), confidence_level=0.95)
+    found = {
+        "t": {"per_correct": own, "incremental": more, "is_on_front": True},
+        "u": {"per_correct": nothing, "incremental": None, "is_on_front": None},
+    }
+    plain = {
+        name: {key: asdict(part) if is_dataclass(part) else part for key, part in value.items()}
+        for name, value in found.items()
+    }
+    page = synthetic.run_page([_result("t"), _result("u")])
+
+    text = Page(
+        render_run_page(dataclasses.replace(page, summary={**page.summary, "cost_effectiveness": plain}))
+    ).text
+
+    assert f"t {_with_ends(own.usd_per_correct, own)} better and dearer" in text
+    assert f"better and dearer {_with_ends(more.usd_per_additional_correct, more)} yes" in text
+    assert "u — — — not known" in text
+
+
+def _with_ends(value, part):
+    return f"{dollars(value)} ({dollars(part.low)} to {dollars(part.high)})"
 
 
 def test_hostile_models_and_reasons_of_costs_stay_text():
