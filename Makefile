@@ -40,11 +40,12 @@ lock: setup ## Pin the newest versions of all dependencies (needs uv)
 		--group dev pyproject.toml --output-file requirements.lock
 	$(BIN)/python docs/generate.py
 
-bench: setup ## Measure job overhead and speed
+bench: setup ## Measure job overhead, speed, and how well intervals and tests keep their word
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.launcher
 	$(BIN)/python -m benchmarks.transfer
 	$(BIN)/python -m benchmarks.waiting
+	$(BIN)/python -m benchmarks.calibration
 
 clean: ## Remove caches (never a run)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

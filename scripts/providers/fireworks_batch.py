@@ -29,6 +29,7 @@ from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
     import fireworks
+    import httpx
 
     from scripts.settings import Settings
 
@@ -181,12 +182,11 @@ class FireworksBatch(Provider):
 
     def _download(self, url: str, handle: BinaryIO) -> None:
         """Append a file; its last line must be whole, and gets its line feed.  The address is never shown."""
-        import httpx
-
-        # not by the client: it would send the key along, to another server
+        # not by the provider's client: it would send the key along, to another server
+        options: dict[str, Any] = {"timeout": self.timeout_seconds, "follow_redirects": False}
         with (
             self._asking("a file of the results"),
-            httpx.stream("GET", url, timeout=self.timeout_seconds) as answer,
+            _http_client().stream("GET", url, **options) as answer,
         ):
             if answer.status_code != 200:
                 raise ValueError(f"a file of the results came with status {answer.status_code}")
@@ -297,11 +297,28 @@ class FireworksBatch(Provider):
             base_url=self.base_url,
             timeout=self.timeout_seconds,
             max_retries=0,
+            http_client=_http_client(),
         )
 
     @property
     def _where(self) -> str:
         return f"fireworks, {self.base_url}, account {self.account_id}"
+
+
+@functools.cache
+def _http_client() -> httpx.Client:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import fireworks
+
+    return fireworks.DefaultHttpxClient()
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider."""
+    import fireworks
+
+    client = fireworks.Fireworks(api_key="-", account_id="-", http_client=_http_client())
+    _ = client.batch_inference_jobs, client.datasets  # imported by their first use
 
 
 def says_already_there(error: fireworks.APIStatusError) -> bool:

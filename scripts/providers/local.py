@@ -14,13 +14,15 @@ from scripts.files import dump_line, read_json
 from scripts.providers.base import BatchState, BatchStatus, Messages
 from scripts.providers.chat import chat_body, chat_row
 from scripts.providers.keys import find_key, need_key
-from scripts.providers.local_asking import ChatServer
+from scripts.providers.local_asking import ChatServer, warm_up
 from scripts.providers.local_batches import BookedBatches, local_books
 from scripts.providers.local_work import Places, Work
 from scripts.records import Item, Request, Trial, digest
 
 if TYPE_CHECKING:
     from scripts.settings import Settings
+
+__all__ = ["LocalChat", "warm_up"]
 
 VARIABLE = "LOCAL_API_KEY"
 

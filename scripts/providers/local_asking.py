@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import enum
+import functools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from scripts.errors import BusyError, ProviderError
 from scripts.files import MAX_LINE_BYTES, dump_line
 
 if TYPE_CHECKING:
+    import ssl
+
     import openai
 
 MAX_TRIES = 3
@@ -63,6 +66,7 @@ class ChatServer:
             base_url=self.base_url,
             timeout=openai.Timeout(self.timeout_seconds, connect=min(CONNECT_S, self.timeout_seconds)),
             max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(verify=_certificates()),
         )
 
     def describe(self, error: Exception) -> str:
@@ -72,6 +76,20 @@ class ChatServer:
         cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
         text = f"{error}{cause}" if status is None else f"status {status}: {words or 'no reason given'}"
         return (text.replace(self.key, "***") if self.key else text)[:MAX_TEXT]
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Read the certificates once; a client as a whole cannot be shared, as it belongs to one event loop."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def warm_up() -> None:
+    """Load what every job needs that asks a chat server."""
+    client = ChatServer("http://127.0.0.1/v1", 1.0).make_client()
+    _ = client.chat.completions  # imported by its first use
 
 
 class Asker:

@@ -255,11 +255,43 @@ class MistralBatch(Provider):
             server_url=self.base_url,
             timeout_ms=int(self.timeout_seconds * 1000),
             debug_logger=NoOpLogger(),
+            **_http_clients(),
         )
 
     @functools.cached_property
     def _errors(self) -> CallErrors:
         return CallErrors(f"{self.name}, {self.base_url}", VARIABLE, "about a day", self._key)
+
+
+@functools.cache
+def _http_clients() -> dict[str, Any]:
+    """Make what all calls of this process go through: it reads the certificates, which takes its time."""
+    import httpx2
+
+    certificates = httpx2.create_ssl_context()
+    return {
+        "client": httpx2.Client(follow_redirects=True, verify=certificates),
+        "async_client": httpx2.AsyncClient(verify=certificates),  # not used, but it would be made
+    }
+
+
+def warm_up() -> None:
+    """Load what every job needs that talks to the provider: the client imports it call by call."""
+    import httpx2
+    from mistralai.client import Mistral
+    from mistralai.client.errors import MistralError, NoResponseError, ResponseValidationError
+
+    nowhere = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(404)))
+    client = Mistral(api_key="-", **{**_http_clients(), "client": nowhere})
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: client.files.upload(file={"file_name": "-", "content": b""}, purpose="batch"),
+        lambda: client.batch.jobs.create(endpoint="/v1/chat/completions", input_files=["-"], model="-"),
+        lambda: client.batch.jobs.get(job_id="-"),
+        lambda: client.files.download(file_id="-"),
+    )
+    for call in calls:
+        with contextlib.suppress(MistralError, NoResponseError, ResponseValidationError):
+            call()
 
 
 def _answer(call: Callable[..., Any], **options: Any) -> Mapping[str, Any]:

@@ -235,7 +235,7 @@ class OpenAIBatch(Provider):
             api_key=self._key,
             base_url=self.base_url,
             timeout=self.timeout_seconds,
-            http_client=_http_client(),
+            http_client=shared_http_client(),
         )
 
     @property
@@ -249,7 +249,7 @@ class OpenAIBatch(Provider):
 
 
 @functools.cache
-def _http_client() -> httpx2.Client:
+def shared_http_client() -> httpx2.Client:
     """Make what all calls of this process go through: it reads the certificates, which takes its time."""
     import openai
 
@@ -260,5 +260,5 @@ def warm_up() -> None:
     """Load what every job needs that talks to the provider."""
     import openai
 
-    client = openai.OpenAI(api_key="-", http_client=_http_client())
+    client = openai.OpenAI(api_key="-", http_client=shared_http_client())
     _ = client.batches, client.files  # imported by their first use

@@ -16,11 +16,19 @@ from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Me
 from scripts.providers.call_errors import need_id
 from scripts.providers.chat import chat_body
 from scripts.providers.chat_checks import check_values
-from scripts.providers.openai_batch import LIST_RETRIES, UPLOAD_RETRIES, OpenAIBatch
+from scripts.providers.openai_batch import (
+    LIST_RETRIES,
+    UPLOAD_RETRIES,
+    OpenAIBatch,
+    shared_http_client,
+    warm_up,
+)
 from scripts.records import Item, Request, Trial
 
 if TYPE_CHECKING:
     from scripts.settings import Settings
+
+__all__ = ["TogetherBatch", "warm_up"]
 
 LIMITS = Limits(
     max_requests=50_000,
@@ -149,10 +157,10 @@ class TogetherBatch(OpenAIBatch):
         return file_id, place
 
     def _put(self, payload: Path, place: str) -> None:
-        import httpx2
-
         with payload.open("rb") as handle:  # a handle is streamed
-            answer = httpx2.put(place, content=handle, timeout=self.timeout_seconds)
+            answer = shared_http_client().put(
+                place, content=handle, timeout=self.timeout_seconds, follow_redirects=False
+            )
         if answer.status_code != 200:
             raise ValueError(f"the store of files answers with status {answer.status_code}")
 

@@ -38,7 +38,7 @@ def provider_fixture(server, tmp_path):
 
 
 def make_provider(server, folder, **options):
-    options = {"concurrency": 4, "timeout_seconds": 5.0, **options}
+    options = {"concurrency": 4, "timeout_seconds": 30.0, **options}
     return LocalChat(folder / "books", provider_model="llama", base_url=server.url, **options)
 
 

@@ -119,6 +119,7 @@ class ChatServer:
 class _Handler(BaseHTTPRequestHandler):
     service: ChatServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

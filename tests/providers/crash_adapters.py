@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anthropic_server
+import chat_server
+import fireworks_replies
+import fireworks_server
+import mistral_server
 import openai_server
+import together_server
 
 from scripts.datasets import item_row, prepared_schema
 from scripts.files import dump_line
@@ -52,36 +59,56 @@ class Service:
     """Whether the provider can always say if a lost call has started a batch."""
     prepare: Callable[[Settings], None] = lambda settings: None
     """Writes what else the adapter reads in the run's folder."""
+    stride: int = 1
+    """Of the steps that neither change a file nor start a batch, the sweep takes every so many."""
+    start_call: str = ""
+    """How the call begins that starts a batch."""
+    read_asked: Callable[[], Counter[str]] | None = None
+    """Reads how often each question was asked, where one that was with the server at a kill may be asked
+    again; None where a batch that was started goes on by itself."""
+    read_unanswered: Callable[[Settings], Counter[str]] = lambda settings: Counter()
+    """Reads how often each question stands in the books without an answer."""
+
+
+def fates(asked: Mapping[str, Sequence[Mapping[str, Any]]], batch_id: str) -> dict[str, str | None]:
+    """Say of each request of a batch what happens to it: it fails only when it is sent for the first time."""
+    earlier: set[str] = set()
+    for name, rows in asked.items():
+        if name == batch_id:
+            return {row["custom_id"]: first_fate(row) for row in rows if row["custom_id"] not in earlier}
+        earlier |= {row["custom_id"] for row in rows}
+    return {}
+
+
+def finish_by(
+    found: Mapping[str, str | None],
+    answer: Callable[[dict[str, Any]], dict[str, Any]],
+    failures: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]],
+) -> openai_server.Finish:
+    """Make what gives a batch its rows; a request whose fate is no failure has none."""
+
+    def finish(rows: openai_server.Rows) -> tuple[openai_server.Rows, openai_server.Rows]:
+        named = [(row, found.get(row["custom_id"])) for row in rows]
+        answered = [answer(row) for row, fate in named if fate is None]
+        return answered, [failures[fate](row) for row, fate in named if fate in failures]
+
+    return finish
 
 
 class OpenAIWithFates(openai_server.OpenAIServer):
     """A service at which requests fail when they are sent for the first time."""
 
     def look(self, batch_id: str) -> dict[str, Any] | None:
-        earlier: set[str] = set()
-        for name in self.batches:
-            if name == batch_id:
-                break
-            earlier |= {row["custom_id"] for row in self.asked[name]}
-        rows = self.asked.get(batch_id, [])
-        fates = {row["custom_id"]: first_fate(row) for row in rows if row["custom_id"] not in earlier}
-        self.statuses = ["expired" if "expired" in fates.values() else "completed"]
-        self.finish = lambda rows: (
-            [openai_server.answer(row) for row in rows if fates.get(row["custom_id"]) is None],
-            [FAILURES[fate](row) for row in rows if (fate := fates.get(row["custom_id"])) in FAILURES],
-        )
+        found = fates(self.asked, batch_id)
+        self.statuses = ["expired" if "expired" in found.values() else "completed"]
+        failures = {"errored": server_error, "expired": openai_server.expired}
+        self.finish = finish_by(found, openai_server.answer, failures)
         return super().look(batch_id)
 
 
 def server_error(row: Mapping[str, Any]) -> dict[str, Any]:
     response = {"status_code": 500, "body": {"error": {"code": "server_error", "message": "no luck"}}}
     return {"id": "batch_req_1", "custom_id": row["custom_id"], "response": response, "error": None}
-
-
-FAILURES: dict[str | None, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "errored": server_error,
-    "expired": openai_server.expired,
-}
 
 
 @contextlib.contextmanager
@@ -93,11 +120,153 @@ def openai_service(folder: Path) -> Iterator[Service]:
             options={"base_url": service.url},
             environment={"OPENAI_API_KEY": service.key},
             patches={"scripts.providers.openai_batch:OpenAIBatch.lag_seconds": 0.0},
-            read_books=lambda _: {
-                name: [row["custom_id"] for row in rows] for name, rows in service.asked.items()
-            },
+            read_books=lambda _: keys_of(service.asked),
         )
     assert service.breaches == []
+
+
+def keys_of(asked: Mapping[str, Sequence[Mapping[str, Any]]]) -> Books:
+    """Read the keys of the requests of each batch."""
+    return {name: [row["custom_id"] for row in rows] for name, rows in asked.items()}
+
+
+class TogetherWithFates(together_server.TogetherServer):
+    """A service at which requests fail when they are sent for the first time."""
+
+    def look(self, batch_id: str) -> dict[str, Any] | None:
+        found = fates(self.asked, batch_id)
+        self.statuses = ["EXPIRED" if "expired" in found.values() else "COMPLETED"]
+        failed = functools.partial(together_server.failed, code="server_error")
+        self.finish = finish_by(found, together_server.answer, {"errored": failed})
+        return super().look(batch_id)
+
+
+@contextlib.contextmanager
+def together_service(folder: Path) -> Iterator[Service]:
+    service = TogetherWithFates()
+    with service.running():
+        yield Service(
+            model={"provider": "together", "model": "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
+            options={"base_url": service.url},
+            environment={"TOGETHER_API_KEY": service.key},
+            patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
+            read_books=lambda _: keys_of(service.asked),
+            stride=8,
+            start_call="POST /v1/batches ",
+        )
+    assert service.breaches == []
+
+
+class MistralWithFates(mistral_server.MistralServer):
+    """A service at which requests fail when they are sent for the first time."""
+
+    def look(self, batch_id: str) -> dict[str, Any] | None:
+        found = fates(self.asked, batch_id)
+        self.statuses = ["TIMEOUT_EXCEEDED" if "expired" in found.values() else "SUCCESS"]
+        failed = functools.partial(mistral_server.failed, status=500)
+        self.finish = finish_by(found, mistral_server.answer, {"errored": failed})
+        return super().look(batch_id)
+
+
+@contextlib.contextmanager
+def mistral_service(folder: Path) -> Iterator[Service]:
+    service = MistralWithFates()
+    with service.running():
+        yield Service(
+            model={"provider": "mistral", "model": "mistral-small-latest"},
+            options={"base_url": service.url.removesuffix("/v1")},
+            environment={"MISTRAL_API_KEY": service.key},
+            patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
+            read_books=lambda _: keys_of(service.asked),
+            stride=8,
+            start_call="POST /v1/batch/jobs ",
+        )
+    assert service.breaches == []
+
+
+class FireworksWithFates(fireworks_server.FireworksServer):
+    """A service at which requests fail when they are sent for the first time."""
+
+    def look(self, name: str) -> dict[str, Any]:
+        found = fates(self.asked, name)
+        self.states = [f"JOB_STATE_{'EXPIRED' if 'expired' in found.values() else 'COMPLETED'}"]
+        self.finish = finish_by(found, fireworks_replies.answer, {"errored": fireworks_replies.failed})
+        return super().look(name)
+
+
+@contextlib.contextmanager
+def fireworks_service(folder: Path) -> Iterator[Service]:
+    service = FireworksWithFates()
+    with service.running():
+        yield Service(
+            model={"provider": "fireworks", "model": "accounts/fireworks/models/llama-v3p1-8b-instruct"},
+            options={"base_url": service.url, "account": fireworks_server.ACCOUNT},
+            environment={"FIREWORKS_API_KEY": service.key},
+            patches={
+                "scripts.providers.fireworks_batch:FireworksBatch.lag_seconds": 0.0,
+                "scripts.providers.fireworks_batch:READY_REST_S": 0.0,
+            },
+            read_books=lambda _: keys_of(service.asked),
+            stride=8,
+            start_call=f"POST /v1/{fireworks_server.HOME}/batchInferenceJobs",
+        )
+    assert service.breaches == []
+
+
+class LocalBooks:
+    """What stands in the books that the adapter `local` keeps itself."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+
+    def use(self, settings: Settings) -> None:
+        """Say whose books they are."""
+        self.settings = settings
+
+    def fault(self, question: str, n_asked: int) -> chat_server.Fault | None:
+        """Let a question fail in the first batch that it is in, however often it is asked there."""
+        assert self.settings is not None
+        n_batches = sum(question in questions.values() for questions, _ in _read_local(self.settings))
+        is_first = n_batches == 1 and first_fate(question) == "errored"
+        return chat_server.Fault(status=500) if is_first else None
+
+
+def _read_local(settings: Settings) -> Iterator[tuple[dict[str, str], set[str]]]:
+    """Yield of each batch its questions by key, and the keys whose whole row is kept."""
+    for folder in Path(settings.config["experiments_dir"]).glob(".local/*/batch_*"):
+        rows = map(json.loads, (folder / "requests.jsonl").read_text().splitlines())
+        questions = {row["custom_id"]: row["body"]["messages"][-1]["content"] for row in rows}
+        kept = [path.read_text() for path in folder.glob("replies*.jsonl")]
+        lines = [line for text in kept for line in text[: text.rfind("\n") + 1].splitlines()]
+        yield questions, {json.loads(line)["custom_id"] for line in lines}
+
+
+def local_unanswered(settings: Settings) -> Counter[str]:
+    """Count of each question the batches that have no row of it."""
+    return Counter(
+        question
+        for questions, kept in _read_local(settings)
+        for key, question in questions.items()
+        if key not in kept
+    )
+
+
+@contextlib.contextmanager
+def local_service(folder: Path) -> Iterator[Service]:
+    books = LocalBooks()
+    service = chat_server.ChatServer(fault=books.fault, keeps_bodies=False)
+    with service.running():
+        yield Service(
+            model={"provider": "local", "model": "llama"},
+            options={"base_url": service.url, "concurrency": 1},
+            patches={"scripts.providers.local_asking:MAX_TRIES": 1},
+            read_books=local_books,
+            prepare=books.use,
+            stride=8,
+            start_call="POST /v1/chat/completions ",
+            read_asked=lambda: Counter(service.asked),
+            read_unanswered=local_unanswered,
+        )
 
 
 class AnthropicWithFates(anthropic_server.AnthropicServer):
@@ -164,8 +333,12 @@ def replay_service(folder: Path) -> Iterator[Service]:
 
 ADAPTERS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Service]]] = {
     "anthropic": anthropic_service,
+    "fireworks": fireworks_service,
+    "local": local_service,
+    "mistral": mistral_service,
     "openai": openai_service,
     "replay": replay_service,
     "simulated": simulated_service,
+    "together": together_service,
 }
 """By the provider's name."""

@@ -23,6 +23,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link"})
 PATIENCE_S = 20
 IMPORTED = "imported "
+MAX_TOLD = 100
+"""So much of what is sent is told of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Driver:
         phases: Sequence[Sequence[str]],
         *,
         kill_at: int | None = None,
+        stride: int = 1,
+        start_call: str = "",
         environment: Mapping[str, str],
         patches: Mapping[str, Any],
     ) -> Ended:
@@ -77,10 +82,15 @@ class Driver:
             The name of the phase, then its options.
         kill_at : int, optional
             The step, counted from 1, in front of which the child is killed.
+        stride : int
+            Of the steps that change nothing that lasts, every so many is counted.
+        start_call : str
+            How the call begins that starts a batch: all its steps are counted.
         environment, patches : mapping
             What is set in the child: variables, and attributes by ``module:name.name``.
         """
-        job = {"phases": phases, "kill_at": kill_at, "log": str(self._log)}
+        counting = {"kill_at": kill_at, "stride": stride, "start_call": start_call}
+        job = {"phases": phases, "counting": counting, "log": str(self._log)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(
@@ -106,18 +116,42 @@ def driving(folder: Path) -> Iterator[Driver]:
 
 
 class Steps:
-    """Counts the steps of a child, tells them through a pipe, and kills it in front of one of them."""
+    """
+    Counts the steps of a child, tells them through a pipe, and kills it in front of one of them.
 
-    def __init__(self, kill_at: int | None, pipe: int) -> None:
+    Files that are written, renamed or removed always count, and so does what comes next; of the rest, each
+    piece of a call that starts a batch, and every so many.
+    """
+
+    def __init__(self, pipe: int, *, kill_at: int | None, stride: int, start_call: str) -> None:
         self.kill_at = kill_at
-        self._count = 0
+        self._stride, self._start_call = stride, start_call
+        self._count, self._n_slight = 0, 0
+        self._is_after_change = self._is_starting = False
+        self._lock = threading.Lock()
         self._tell = functools.partial(_WRITE, pipe)
 
-    def step(self, what: str) -> None:
-        self._count += 1
-        if self._count == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._tell(f"{what}\n".encode())
+    def step(self, what: str) -> int:
+        """Count a step; how many there were."""
+        with self._lock:
+            if self._counts(what):
+                self._count += 1
+                if self._count == self.kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                self._tell(f"{what}\n".encode())
+            return self._count
+
+    def _counts(self, what: str) -> bool:
+        is_change = what.startswith(("write", "os."))
+        if what.startswith(("send '", 'send "', "sendall")) and " HTTP/1.1" in what:
+            self._is_starting = bool(self._start_call) and self._start_call in what
+        self._is_starting &= not is_change
+        self._n_slight = 0 if is_change or self._is_after_change else self._n_slight + 1
+        counts = is_change or self._is_after_change or self._is_starting or self._n_slight >= self._stride
+        self._is_after_change = is_change
+        if counts:
+            self._n_slight = 0
+        return counts
 
     def watch(self) -> None:
         """Watch this process, for good."""
@@ -138,16 +172,18 @@ class Steps:
     def _before(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(call)
         def counted(*arguments: Any, **options: Any) -> Any:
-            self.step(name)
+            sent = arguments[1] if name.startswith("send") else b""
+            line = bytes(sent[:MAX_TOLD]).partition(b"\r\n")[0].decode("latin-1")
+            self.step(f"{name} {line!a}")
             return call(*arguments, **options)
 
         return counted
 
     def _write(self, descriptor: int, content: bytes) -> int:
         """Write as os.write does, but so that the child can be killed halfway (as a power cut may)."""
-        self.step("write")
+        number = self.step("write")
         half = len(content) // 2
-        if self._count + 1 == self.kill_at:
+        if number + 1 == self.kill_at:
             _WRITE(descriptor, content[:half])
         self.step("write the rest")
         return _WRITE(descriptor, content)
@@ -166,7 +202,7 @@ def _run_child(job: Mapping[str, Any], pipe: int) -> int:
         *owners, name = path.split(".")
         setattr(functools.reduce(getattr, owners, importlib.import_module(module)), name, value)
     phases = [(importlib.import_module(f"scripts.{name}"), options) for name, *options in job["phases"]]
-    Steps(job["kill_at"], pipe).watch()
+    Steps(pipe, **job["counting"]).watch()
     try:
         for module, options in phases:
             module.main(options)

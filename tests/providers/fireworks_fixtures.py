@@ -34,4 +34,4 @@ def server_fixture(monkeypatch, tmp_path):
 
 @pytest.fixture(name="provider")
 def provider_fixture(server):
-    return FireworksBatch(MODEL, server.url, ACCOUNT, timeout_seconds=5.0)
+    return FireworksBatch(MODEL, server.url, ACCOUNT, timeout_seconds=60.0)

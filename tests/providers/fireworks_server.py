@@ -239,6 +239,7 @@ class FireworksServer:
 class _Handler(BaseHTTPRequestHandler):
     service: FireworksServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     ROUTES = (
         ("POST", rf"/v1/{HOME}/datasets()", "dataset"),
@@ -339,7 +340,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read_body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            n_bytes = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(n_bytes)
+            if len(body) < n_bytes:
+                raise ConnectionAbortedError("the caller went away amid its call")
+            return body
         body = b""
         while size := int(self.rfile.readline(), 16):
             body += self.rfile.read(size)

@@ -29,4 +29,4 @@ def server_fixture(monkeypatch, tmp_path):
 
 @pytest.fixture(name="provider")
 def provider_fixture(server):
-    return MistralBatch(MODEL, server.url.removesuffix("/v1"), timeout_seconds=5.0)
+    return MistralBatch(MODEL, server.url.removesuffix("/v1"), timeout_seconds=60.0)

@@ -27,4 +27,4 @@ def server_fixture(monkeypatch, tmp_path):
 
 @pytest.fixture(name="provider")
 def provider_fixture(server):
-    return OpenAIBatch("gpt-4o-mini", server.url, timeout_seconds=5.0)
+    return OpenAIBatch("gpt-4o-mini", server.url, timeout_seconds=60.0)

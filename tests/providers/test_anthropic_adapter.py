@@ -39,7 +39,7 @@ def service(monkeypatch):
 
 @pytest.fixture
 def provider(service):
-    return AnthropicBatch(model="claude", base_url=service.base_url, timeout_seconds=5.0, lag_seconds=0.2)
+    return AnthropicBatch(model="claude", base_url=service.base_url, timeout_seconds=60.0, lag_seconds=0.2)
 
 
 def make_requests(provider, n):

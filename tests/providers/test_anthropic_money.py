@@ -107,7 +107,7 @@ class Bench:
     """A run of one trial with four requests."""
 
     def __init__(self, folder, service):
-        options = {"base_url": service.base_url, "poll_seconds": 0.05, "timeout_seconds": 5}
+        options = {"base_url": service.base_url, "poll_seconds": 0.05, "timeout_seconds": 60}
         self.folder = folder
         self.settings = load_experiment(folder, providers={"anthropic": options}, max_error_rate=1.0)
         self.trial = self.settings.trials[0]

@@ -46,6 +46,8 @@ class Bench:
     folder: Path
     n_decisions: int = 0
     """How often the user was asked what had become of a call."""
+    at_risk: Counter[str] = dataclasses.field(default_factory=Counter)
+    """How often each question had no answer in the books when somebody was killed."""
 
     def __post_init__(self) -> None:
         name = self.service.model["provider"]
@@ -82,7 +84,7 @@ class Bench:
         files = ["--out", batches] if phase == "submit" else ["--batches", batches, "--out", replies]
         return [*base, "--requests", str(self.requests), *files]
 
-    def run(self, *, kill_at: int | None = None, again: bool = False) -> Ended:
+    def run(self, *, kill_at: int | None = None, again: bool = False, stride: int = 1) -> Ended:
         """Run the phases that have not ended yet (with `again` all of them), as Snakemake does."""
         due = [
             phase
@@ -91,12 +93,17 @@ class Bench:
         ]
         for path in [path for phase in due for path in (self.root / phase).glob("*")]:
             path.unlink()
-        return self.driver.run(
+        ended = self.driver.run(
             [self.command(phase) for phase in due],
             kill_at=kill_at,
+            stride=stride,
+            start_call=self.service.start_call,
             patches=self.service.patches,
             environment=self.service.environment,
         )
+        if ended.was_killed:
+            self.at_risk += self.service.read_unanswered(self.settings)
+        return ended
 
     def finish(self, *, again: bool = False) -> None:
         """Resume until everything is done; where the provider cannot tell, decide as its books say."""
@@ -156,6 +163,9 @@ class Bench:
         """Nothing was paid but what an undisturbed run pays, and its answers are all there."""
         assert self.billed == calm.billed
         assert self.result() == calm.result()
+        if self.service.read_asked is not None and calm.service.read_asked is not None:
+            needed, asked = calm.service.read_asked(), self.service.read_asked()
+            assert needed <= asked <= needed + self.at_risk
 
 
 @contextlib.contextmanager
@@ -201,7 +211,7 @@ def test_a_kill_in_front_of_any_step_costs_nothing_and_loses_nothing(
     n_decisions = 0
     for kill_at in range(1, MAX_STEPS):
         with bench(name, driver, tmp_path / f"{kill_at}") as disturbed:
-            ended = disturbed.run(kill_at=kill_at)
+            ended = disturbed.run(kill_at=kill_at, stride=disturbed.service.stride)
             disturbed.finish()
             disturbed.assert_same(undisturbed)
             n_decisions += disturbed.n_decisions

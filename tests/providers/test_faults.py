@@ -35,7 +35,7 @@ class Case:
     """How often the phases end with a message before they are done."""
     n_attempts: int = 1
     """How often each request is sent, and billed."""
-    timeout_seconds: float = 5.0
+    timeout_seconds: float = 60.0
 
 
 def set_dials(**values: Any) -> Callable[[Any], None]:
@@ -71,7 +71,7 @@ CALLS = ("upload", "create", "look", "download")
 OPENAI = {
     "every answer takes its time": Case(set_dials(delays_s=dict.fromkeys(CALLS, 0.1))),
     "a create call whose answer comes too late": Case(
-        set_dials(delays_s={"create": 1.0}), n_stops=1, timeout_seconds=0.4
+        set_dials(delays_s={"create": 2.5}), n_stops=1, timeout_seconds=1.5
     ),
     "an upload that is cut, then fails": Case(set_faults(upload=[Fault(), Fault(status=500)])),
     "an upload that is to wait": Case(
@@ -125,7 +125,7 @@ CREDIT = "400 Your credit balance is too low to access the Anthropic API."
 ANTHROPIC = {
     "a batch that takes its time": Case(set_dials(delay_s=0.5)),
     "a create call whose answer comes too late": Case(
-        set_dials(faults=[("create", "created, then hang 1.5")]), n_stops=1, timeout_seconds=0.1
+        set_dials(faults=[("create", "created, then hang 2.5")]), n_stops=1, timeout_seconds=1.0
     ),
     "a create call that is to wait": Case(set_dials(faults=[("create", "429 0.1")])),
     "no credit": Case(set_dials(faults=[("create", CREDIT)]), n_stops=1),
@@ -188,11 +188,11 @@ def test_openai(name: str, server: OpenAIServer, tmp_path: Any, monkeypatch: pyt
 def test_a_create_call_that_is_carried_out_late_is_waited_for_also_after_a_long_upload(
     server: OpenAIServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OpenAIBatch, "lag_seconds", 2.0)
+    monkeypatch.setattr(OpenAIBatch, "lag_seconds", 3.0)
     monkeypatch.setattr("scripts.providers.openai_batch.UPLOAD_RETRIES", 9)
-    upload = [Fault(status=429, headers={"Retry-After": "0.5"}, times=4)]  # goes on for longer than the lag
-    server.faults["upload"], server.delays_s["create"] = upload, 1.5
-    case = Case(lambda _: None, n_stops=1, timeout_seconds=0.7)
+    upload = [Fault(status=429, headers={"Retry-After": "0.8"}, times=4)]  # goes on for longer than the lag
+    server.faults["upload"], server.delays_s["create"] = upload, 2.5
+    case = Case(lambda _: None, n_stops=1, timeout_seconds=1.5)
     go_through(case, tmp_path, "openai", "gpt-4o-mini", server.url)
     assert set(Counter(server.billed).values()) == {1}
 

@@ -30,7 +30,7 @@ from scripts.submit import submit_trial
 from tests.unit.sending_fakes import Killed, events, make_settings, write_requests
 from tests.workflow.harness import Experiment, simulated_config
 
-OPTIONS = {"account": ACCOUNT, "poll_seconds": 0.02, "timeout_seconds": 5}
+OPTIONS = {"account": ACCOUNT, "poll_seconds": 0.02, "timeout_seconds": 60}
 
 
 @pytest.fixture

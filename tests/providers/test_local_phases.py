@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from chat_fixtures import make_provider, make_questions, quick_fixture, server_fixture  # noqa: F401 - fixtures
-from chat_server import ChatServer, Fault
+from chat_server import HANG_S, ChatServer, Fault
 
 from scripts.checks import check_settings
 from scripts.dispatch.slots import held_slots, is_batch_over
@@ -140,9 +140,7 @@ def test_a_stop_ends_a_poll_in_time_whatever_the_server_is_at(settings, server):
     with trial.polling() as process:
         wait_until(lambda: server.n_at_once == 4 and sum(server.answered.values()) >= 2)
         trial.stop_file.touch()
-        asked_at = time.monotonic()
-        _, said = process.communicate(timeout=10)
-        assert time.monotonic() - asked_at < 5
+        _, said = process.communicate(timeout=HANG_S / 4)
         assert process.returncode == 1
     assert "a stop is requested" in said
     assert "Traceback" not in said
@@ -159,7 +157,7 @@ def test_a_stop_in_this_process_leaves_no_thread_behind(settings, server):
     started = time.monotonic()
     with pytest.raises(StopRequested):
         trial.poll()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < HANG_S / 4
     assert not any(thread.name.startswith("batch_") for thread in threading.enumerate())
 
 
@@ -170,16 +168,21 @@ def test_a_server_that_is_started_late_or_again_is_waited_for(quick, tmp_path, c
     rows = []
     poll = threading.Thread(target=lambda: rows.extend(trial.poll()))
     poll.start()
-    time.sleep(0.5)
+    said = ""
+
+    def is_away() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return f"local, {server.url}: no server is there" in said
+
+    wait_until(is_away)
     with server.running():
         wait_until(lambda: sum(server.answered.values()) >= 8)
     time.sleep(0.5)
     with server.running():
-        poll.join(30)
+        poll.join(60)
     assert len(rows) == 30
     assert {row["row"]["response"]["status_code"] for row in rows} == {200}
-    said = capfd.readouterr().err
-    assert f"local, {server.url}: no server is there" in said
     assert "looks again in" in said
 
 

@@ -130,9 +130,9 @@ def test_an_answer_to_create_without_a_job_is_a_lost_one(provider, server, tmp_p
 
 
 def test_a_slow_answer_to_create_is_a_lost_one(provider, server, tmp_path):
-    server.delays_s = {"create": 1.0}
+    server.delays_s = {"create": 2.5}
     with pytest.raises(UnknownOutcomeError):
-        start(dataclasses.replace(provider, timeout_seconds=0.4), tmp_path)
+        start(dataclasses.replace(provider, timeout_seconds=1.5), tmp_path)
 
 
 def test_a_server_that_is_not_there_started_nothing(server, tmp_path):

@@ -32,7 +32,7 @@ from scripts.submit import submit_trial
 from tests.unit.sending_fakes import Killed, events, make_settings, write_requests
 from tests.workflow.harness import Experiment, simulated_config
 
-OPTIONS = {"poll_seconds": 0.02, "timeout_seconds": 5}
+OPTIONS = {"poll_seconds": 0.02, "timeout_seconds": 60}
 
 
 @pytest.fixture
@@ -123,7 +123,8 @@ def test_reads_that_fail_are_tried_again(settings, server):
     assert len(server.billed) == 30
 
 
-def test_a_batch_that_is_not_found_at_once_is_not_lost(settings, server):
+def test_a_batch_that_is_not_found_at_once_is_not_lost(settings, server, monkeypatch):
+    monkeypatch.setattr(OpenAIBatch, "lag_seconds", 60.0)
     server.faults["look"] = [Fault(status=404, times=2)]
     assert len(run(settings, server)) == 4
     assert len(server.batches) == 1

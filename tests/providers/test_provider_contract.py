@@ -76,7 +76,7 @@ def make_anthropic(folder):
 
 
 def make_openai(folder):
-    return OpenAIBatch("gpt-4o-mini", OPENAI.url, timeout_seconds=5.0)
+    return OpenAIBatch("gpt-4o-mini", OPENAI.url, timeout_seconds=60.0)
 
 
 @contextlib.contextmanager
@@ -84,16 +84,18 @@ def make_fireworks(folder):
     with FireworksServer().running() as service, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIREWORKS_API_KEY", service.key)
         patch.setattr("scripts.providers.fireworks_batch.READY_REST_S", 0.01)
-        yield FireworksBatch("accounts/fireworks/models/m", service.url, FIREWORKS_ACCOUNT, timeout_seconds=5)
+        yield FireworksBatch(
+            "accounts/fireworks/models/m", service.url, FIREWORKS_ACCOUNT, timeout_seconds=60
+        )
     assert service.breaches == []
 
 
 def make_together(folder):
-    return TogetherBatch("meta-llama/Llama-3.3-70B-Instruct-Turbo", TOGETHER.url, timeout_seconds=5.0)
+    return TogetherBatch("meta-llama/Llama-3.3-70B-Instruct-Turbo", TOGETHER.url, timeout_seconds=60.0)
 
 
 def make_mistral(folder):
-    return MistralBatch("mistral-small-latest", MISTRAL.url.removesuffix("/v1"), timeout_seconds=5.0)
+    return MistralBatch("mistral-small-latest", MISTRAL.url.removesuffix("/v1"), timeout_seconds=60.0)
 
 
 @contextlib.contextmanager
@@ -190,7 +192,7 @@ def find(provider, key, requests):
 
 def wait(provider, batch_id):
     """Look at a batch until it has ended, and say how."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (state := provider.status(batch_id)).status.is_terminal:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -48,7 +48,7 @@ class Case:
 
     def settings(self, root: Path, **options: Any):
         extra = {key: options.pop(key) for key in ("sampling", "max_error_rate") if key in options}
-        place = {"base_url": self.base_url, "poll_seconds": 0.02, "timeout_seconds": 5}
+        place = {"base_url": self.base_url, "poll_seconds": 0.02, "timeout_seconds": 60}
         return make_settings(
             root,
             model={"provider": self.name, "model": self.model},

@@ -29,4 +29,4 @@ def server_fixture(monkeypatch, tmp_path):
 
 @pytest.fixture(name="provider")
 def provider_fixture(server):
-    return TogetherBatch(MODEL, server.url, timeout_seconds=5.0)
+    return TogetherBatch(MODEL, server.url, timeout_seconds=60.0)

@@ -10,7 +10,6 @@ import yaml
 
 from scripts.checks import check_settings
 from scripts.datasets import read_items
-from scripts.errors import ConfigError
 from scripts.parse import outcomes_schema
 from scripts.providers import PROVIDERS
 from scripts.records import PHASES
@@ -21,8 +20,6 @@ from scripts.settings import load_settings
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
-NOT_YET = "is not part of this version yet"
-"""What the first line of an example says whose provider has no adapter."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -43,11 +40,6 @@ def providers_of(example: Path) -> set[str]:
     return {model["provider"] for model in config["models"].values()}
 
 
-def says_not_yet(example: Path) -> bool:
-    """Whether an example's first line says that its provider is not there."""
-    return NOT_YET in example.read_text("utf-8").partition("\n")[0]
-
-
 def name(path: Path) -> str:
     """Return a path as test ids and messages show it."""
     return str(path.relative_to(ROOT))
@@ -65,34 +57,18 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert [name(page) for page in PAGES[1:] if f"({name(page)})" not in text] == []
 
 
+def test_every_provider_has_an_example() -> None:
+    assert set().union(*map(providers_of, EXAMPLES)) == set(PROVIDERS)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
-def test_an_example_says_exactly_when_its_provider_is_not_there(example: Path) -> None:
-    missing = providers_of(example) - set(PROVIDERS)
-    if missing:
-        assert says_not_yet(example), f"{name(example)}: say in its first line that {missing} {NOT_YET}"
-    else:
-        assert not says_not_yet(example), f"{name(example)}: the adapter is there now; rewrite the first line"
-
-
-@pytest.mark.parametrize("example", [path for path in EXAMPLES if not says_not_yet(path)], ids=name)
-def test_an_example_of_a_provider_that_is_there_passes_every_check(
-    example: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_example_passes_every_check(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for provider in providers_of(example):
         monkeypatch.setenv(f"{provider.upper()}_API_KEY", "sk-none")
     settings = load_settings([example])
     check_settings(settings)
     assert settings.run_id == example.stem
-
-
-@pytest.mark.parametrize("example", [path for path in EXAMPLES if says_not_yet(path)], ids=name)
-def test_an_example_of_a_provider_that_is_not_there_is_refused_as_unknown(
-    example: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
-    with pytest.raises(ConfigError, match="unknown provider"):
-        check_settings(load_settings([example]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
