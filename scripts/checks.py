@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def check_settings(settings: Settings) -> None:
     _check_trials(settings)
     _check_decisions(settings)
     samples, item_ids = _read_datasets(settings, prompts)
+    _check_subgroups(settings, samples)
     _check_prompts(settings, samples)
     for model in dict.fromkeys(trial.model for trial in settings.trials):
         provider_class(settings.config["models"][model]["provider"]).check(settings, model, item_ids)
@@ -142,7 +144,9 @@ def _read_datasets(
     settings: Settings, prompts: Mapping[str, Prompt]
 ) -> tuple[list[Item], dict[str, frozenset[str]]]:
     """Read every item of every dataset once; keep their ids, and one item of each shape."""
-    used = sorted(frozenset().union(*(used_fields(path) for p in prompts.values() for path in p.texts)))
+    grouping = settings.config["stats"]["subgroups"]
+    in_texts = (used_fields(path) for prompt in prompts.values() for path in prompt.texts)
+    used = sorted(frozenset(grouping).union(*in_texts))
     shapes: dict[Any, Item] = {}
     item_ids: dict[str, frozenset[str]] = {}
     for name, entry in settings.config["datasets"].items():
@@ -152,6 +156,8 @@ def _read_datasets(
         for item in read_items(path):
             if not ids or not isinstance(scorer, PythonScorer):  # a user's function may take its time
                 _check_can_score(scorer, item, path)
+            for key in grouping:
+                _check_can_group(key, item, path)
             ids.add(item.id)
             fields = tuple(type(item.fields.get(key, ...)) for key in used)
             shape = (name, fields, item.context is None, bool(item.choices))
@@ -159,6 +165,40 @@ def _read_datasets(
                 shapes[shape] = item
         item_ids[name] = frozenset(ids)
     return list(shapes.values()), item_ids
+
+
+def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
+    """Refuse a field that no item has; the samples have every field that is asked for."""
+    known = sorted({key for item in samples for key in item.fields})
+    for place, key in enumerate(settings.config["stats"]["subgroups"]):
+        if key in OWN_FIELDS or key == "dataset":
+            raise settings.error(
+                f"{key!r} is not a further field of the items",
+                "stats",
+                "subgroups",
+                place,
+                fix="Leave it out; datasets and unanswerable items are groups anyway.",
+            )
+        if key not in known:
+            raise settings.error(
+                f"no item has a field {key!r}{did_you_mean(key, known)}",
+                "stats",
+                "subgroups",
+                place,
+                fix=f"Fields seen: {shorten(known, limit=20) or 'none'}.",
+            )
+
+
+def _check_can_group(key: str, item: Item, path: Path) -> None:
+    """Refuse a value that makes no group: a list, an object, or an infinity."""
+    value = item.fields.get(key)
+    is_number = isinstance(value, int | float) and (value != value or abs(value) <= sys.float_info.max)
+    if value is not None and not isinstance(value, str) and not is_number:
+        raise DataError(
+            f"the field {key!r} is {value!r:.40}, which makes no group",
+            where=f"{path}, item {item.id!r}",
+            fix="Use a text, true or false, or a number; or leave it out of stats.subgroups.",
+        )
 
 
 def _check_prompts(settings: Settings, samples: list[Item]) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from scripts.attempts import TOKENS, is_failed, list_attempts
 from scripts.files import read_parquet, write_json
 from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.pricing import Price, find_price
-from scripts.records import FAILED_OUTCOMES, Trial, Usage
+from scripts.records import Trial, Usage
 from scripts.settings import Settings
-
-TOKENS = tuple(vars(Usage()))
-"""Every count of a usage, which is a column of the outcomes too."""
 
 COLUMNS = ("request_key", "outcome", "attempts", "is_reused", "usage_by_attempt", *TOKENS)
 
@@ -54,7 +52,7 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
     n_attempts = pc.sum(by_key).as_py() or 0
     n_repeated = n_attempts - (pc.sum(pc.greater(by_key, 0)).as_py() or 0)
     reused = rows.filter(rows["is_reused"])
-    n_failed = pc.sum(_is_failed(rows)).as_py() or 0
+    n_failed = pc.sum(is_failed(rows)).as_py() or 0
     return {
         "cost_usd": cost,
         "reason": _reason(price, cost, n_silent),
@@ -68,36 +66,6 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
         "reused": {"n_requests": reused.num_rows, **_part(list_attempts(reused), price)},
         "failed": {"n_requests": n_failed, **_part(attempts.filter(attempts["is_lost"]), price)},
     }
-
-
-def list_attempts(rows: Any) -> Any:
-    """
-    Make a table of the attempts from a table of the outcomes.
-
-    Its columns are `TOKENS`, ``is_repeated`` (followed by another attempt) and ``is_lost`` (the last attempt,
-    without an answer).  Requests that were never sent, or whose tokens stand in another row, are among them
-    without tokens.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    is_several = pc.is_valid(rows["usage_by_attempt"])
-    once, several = rows.filter(pc.invert(is_several)), rows.filter(is_several)
-    lists = several["usage_by_attempt"].combine_chunks()
-    parents = pc.list_parent_indices(lists).to_numpy()
-    is_repeated = np.diff(parents, append=-1) == 0
-    failed_once, failed = (_is_failed(table).to_numpy() for table in (once, several))
-    parts = [
-        (once, np.zeros(once.num_rows, bool), failed_once),
-        (pa.Table.from_struct_array(pc.list_flatten(lists)), is_repeated, failed[parents] & ~is_repeated),
-    ]
-    return pa.concat_tables(
-        tokens.select(TOKENS)
-        .append_column("is_repeated", pa.array(repeated))
-        .append_column("is_lost", pa.array(lost))
-        for tokens, repeated, lost in parts
-    )
 
 
 def price_attempts(attempts: Any, price: Price) -> Decimal | None:
@@ -136,26 +104,14 @@ def _sums(attempts: Any) -> dict[str, int | None]:
     return {name: pc.sum(attempts[name]).as_py() for name in TOKENS}
 
 
-def _is_failed(rows: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.is_in(rows["outcome"], value_set=_strings(FAILED_OUTCOMES))
-
-
 def _count_silent(rows: Any) -> int:
     """Count the replies that say nothing of tokens, though they were answered and so are billed."""
     import pyarrow.compute as pc
 
     has_usage = pc.and_(pc.is_valid(rows["input_tokens"]), pc.is_valid(rows["output_tokens"]))
     counted = rows["request_key"].filter(has_usage).combine_chunks()
-    silent = pc.and_not(pc.invert(_is_failed(rows)), pc.is_in(rows["request_key"], value_set=counted))
+    silent = pc.and_not(pc.invert(is_failed(rows)), pc.is_in(rows["request_key"], value_set=counted))
     return pc.sum(silent).as_py() or 0
-
-
-def _strings(values: Iterable[str]) -> Any:
-    import pyarrow as pa
-
-    return pa.array([str(value) for value in values])
 
 
 def _reason(price: Price | None, cost: float | None, n_silent: int) -> str | None:

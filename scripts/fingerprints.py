@@ -30,9 +30,18 @@ CODE = {
         "providers/mistral_rows",
     ),
     "score": ("score", "scorers"),
-    "stats": ("stats", "item_scores", "analysis"),
-    "costs": ("costs", "pricing", "rates"),
-    "report": ("report", "reporting", "item_scores", "analysis"),
+    "stats": ("stats", "trial_stats", "effect_stats", "item_scores", "analysis"),
+    "costs": ("costs", "attempts", "pricing", "rates"),
+    "report": (
+        "report",
+        "reporting",
+        "item_scores",
+        "item_costs",
+        "attempts",
+        "cost_comparison",
+        "rates",
+        "analysis",
+    ),
 }
 """Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""
 
@@ -64,7 +73,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         modules = {name: _user_module(settings, name) for name in scorers}
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
     elif phase == "stats":
-        names = ("confidence_level", "resamples", "equivalence_margin")
+        names = ("confidence_level", "resamples", "equivalence_margin", "subgroups")
         options = {name: config["stats"][name] for name in names}
         about |= {**options, "seed": config["seed"], "baseline": settings.trial_by_name[unit].baseline}
     elif phase == "costs":

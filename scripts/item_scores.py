@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,9 @@ from scripts.files import read_parquet
 from scripts.scorers import METRICS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 ALL = "all"
 """The name of all datasets taken together: every item counts once."""
@@ -21,6 +25,19 @@ EFFECT_METRICS = ("correct", "f1", "false_answer")
 KEY = ["dataset", "item_id"]
 """What names an item."""
 
+BOUNDS = (0.0, 1.0)
+"""Smallest and largest value of every metric."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """A trial's scores, item by item and replicate by replicate."""
+
+    means: pd.DataFrame
+    """A row per item, from `average_replicates`; column ``row`` has its place in `replicates`."""
+    replicates: Mapping[str, NDArray[np.float64]]
+    """By metric, shape (n_items + 1, n_replicates); the last row, NaN, is that of an item not asked (-1)."""
+
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Read a trial's scores: a row per request."""
@@ -28,17 +45,48 @@ def read_scores(path: Path) -> pd.DataFrame:
     return frame
 
 
-def read_items(prepared: Sequence[Path]) -> pd.DataFrame:
-    """Read the items: columns dataset, item_id, is_unanswerable, cluster (None: on its own)."""
+def read_items(prepared: Sequence[Path], fields: Sequence[str] = ()) -> pd.DataFrame:
+    """
+    Read the items: columns dataset, item_id, is_unanswerable, cluster (its number; one each if on their own).
+
+    Each further field in `fields` is a column that is named by `field_column`; None: the item has none.
+    """
     import pandas as pd
+
+    from scripts.analysis.intervals import cluster_codes
 
     frames = []
     for path in prepared:
-        frame = read_parquet(path, ["id", "cluster", "is_unanswerable"]).to_pandas()
+        columns = ["id", "cluster", "is_unanswerable", *(["fields"] if fields else [])]
+        table = read_parquet(path, columns)
+        frame = table.select(columns[:3]).to_pandas()
+        if fields:
+            given = [json.loads(text) if text else {} for text in table["fields"].to_pylist()]
+            for name in fields:
+                frame[field_column(name)] = pd.Series([row.get(name) for row in given], dtype=object)
         frame["cluster"] = path.stem + "/" + frame["cluster"]
         frames.append(frame.rename(columns={"id": "item_id"}).assign(dataset=path.stem))
     items: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    return items
+    return items.assign(cluster=cluster_codes(items["cluster"].tolist(), len(items)))
+
+
+def field_column(name: str) -> str:
+    """Name the column of an item's further field, so that it hides no other column."""
+    return f"field {name}"
+
+
+def make_arm(rows: pd.DataFrame) -> Arm:
+    """Sort a trial's scores, a row per request, by item and replicate."""
+    import numpy as np
+
+    means = average_replicates(rows)
+    item = rows.groupby(KEY, sort=True).ngroup().to_numpy()
+    replicate = np.unique(rows["replicate"], return_inverse=True)[1]
+    shape = (len(means) + 1, int(replicate.max(initial=0)) + 1)
+    replicates = {metric: np.full(shape, np.nan) for metric in METRICS}
+    for metric, scores in replicates.items():
+        scores[item, replicate] = rows[metric].to_numpy(float)
+    return Arm(means.assign(row=np.arange(len(means))), replicates)
 
 
 def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:

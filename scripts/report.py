@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import scripts
 from scripts.analysis.omnibus import omnibus_test
+from scripts.cost_comparison import compare_costs
 from scripts.errors import user_errors
 from scripts.files import read_json, write_json, write_text
 from scripts.item_scores import (
@@ -63,13 +64,14 @@ __all__ = ["main", "report_run", "report_trial", "warm_up"]
 def run_inputs(settings: Settings) -> list[Path]:
     """List the files that the run's page is made from."""
     folders = [settings.run_root / "trials" / trial.name for trial in settings.trials]
-    files = ["stats/stats.json", "costs/costs.json", "report/report.html"]
-    if len(folders) < MIN_OMNIBUS:
-        return [folder / file for folder in folders for file in files]
-    return [
-        *_prepared(settings),
-        *(folder / file for folder in folders for file in (*files, "score/scores.parquet")),
-    ]
+    files = (
+        "stats/stats.json",
+        "costs/costs.json",
+        "report/report.html",
+        "score/scores.parquet",
+        "parse/outcomes.parquet",
+    )
+    return [*_prepared(settings), *(folder / file for folder in folders for file in files)]
 
 
 def trial_inputs(settings: Settings, trial: Trial) -> list[Path]:
@@ -123,7 +125,15 @@ def report_run(settings: Settings, *, out: Path) -> None:
         omnibus=compare_all(settings),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}
-    write_json(out.with_name("summary.json"), {**summary, **summarise_costs(summary, costs)})
+    summary |= summarise_costs(summary, costs)
+    summary["cost_effectiveness"] = compare_costs(
+        settings.trials,
+        settings.run_root / "trials",
+        {name: cost.get("price") for name, cost in costs.items()},
+        _prepared(settings),
+        confidence_level=options["confidence_level"],
+    )
+    write_json(out.with_name("summary.json"), summary)
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
     write_text(out.with_name("effects.csv"), csv_text(effect_rows(summary), EFFECT_COLUMNS))

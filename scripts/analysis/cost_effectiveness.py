@@ -287,7 +287,8 @@ def _fieller(
     if n_clusters == 1:
         return None, None, "none: one value" if n == 1 else "none: one cluster"
     sums = np.stack(residuals)
-    covariance = sums @ sums.T / n**2 * n_clusters / (n_clusters - 1)
+    # Not by matrix product: its last digits hang on the number of threads.
+    covariance = np.einsum("ac,bc->ab", sums, sums) / n**2 * n_clusters / (n_clusters - 1)
     if np.all(np.sqrt(np.diagonal(covariance)) <= 1e-12 * np.abs(centre)):
         return None, None, "none: no variation"
     quantile = float(t.isf((1 - confidence_level) / 2, n_clusters - 1))

@@ -179,7 +179,9 @@ def _fit(counts: _Counts) -> _Fit | str:
             return "the estimation did not converge"
         if float(np.abs(step).max()) < 1e-10:
             inverse = np.linalg.inv(bread)
-            return _Fit(log_odds, inverse @ scores.T @ scores @ inverse, correlation)
+            # Not by matrix product: its last digits hang on the number of threads.
+            spread = np.einsum("gi,gj->ij", scores, scores)
+            return _Fit(log_odds, inverse @ spread @ inverse, correlation)
     return "the estimation did not converge"
 
 
@@ -207,7 +209,7 @@ def _equations(counts: _Counts, log_odds: FloatArray, correlation: float) -> tup
     pull = correlation / (1 + correlation * (counts.answers.sum(axis=1, keepdims=True) - 1))
     total = residuals.sum(axis=1, keepdims=True)
     scores = deviation * (residuals - pull * counts.answers * total) / (1 - correlation)
-    shared = (pull * counts.answers).T @ counts.answers
+    shared = np.einsum("gi,gj->ij", pull * counts.answers, counts.answers)
     bread = np.outer(deviation, deviation) * (np.diag(counts.answers.sum(axis=0)) - shared)
     return scores, bread / (1 - correlation)
 

@@ -261,7 +261,7 @@ def cluster_codes(clusters: Labels | None, n_items: int) -> CodeArray:
     Parameters
     ----------
     clusters : array_like, shape (n_items,), or None
-        A label per item; None or NaN: the item is its own cluster.
+        A label per item; None or NaN: the item is its own cluster.  An array of integers is quickest.
     n_items : int
         Number of items that there must be.
 
@@ -282,10 +282,13 @@ def cluster_codes(clusters: Labels | None, n_items: int) -> CodeArray:
     """
     if clusters is None:
         return np.arange(n_items, dtype=np.int64)
+    is_numbered = isinstance(clusters, np.ndarray) and np.issubdtype(clusters.dtype, np.integer)
     # As objects: numpy would turn NaN among words into the word "nan", one label for many items.
-    labels = np.asarray(clusters, dtype=object)
+    labels = np.asarray(clusters, dtype=None if is_numbered else object)
     if labels.shape != (n_items,):
         raise ValueError(f"clusters have the shape {labels.shape}, but there are {n_items} items")
+    if is_numbered:
+        return np.unique(labels, return_inverse=True)[1].astype(np.int64)
     numbers: dict[tuple[bool, Any], int] = {}
     codes = np.empty(n_items, dtype=np.int64)
     for position, label in enumerate(labels.tolist()):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scripts.analysis import intervals
 from scripts.analysis.intervals import CodeArray, FloatArray
+from scripts.analysis.replicates import item_means
 
 CURVE_POINTS = 100
 """Points of a risk-coverage curve; more answers than this are thinned out evenly."""
@@ -97,6 +98,45 @@ def risk_coverage(correct: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
         best_aurc=float(_expected_risks(losses, -losses).mean()),
         curve=tuple(points),
     )
+
+
+def answering_risk_coverage(correct: ArrayLike, abstained: ArrayLike) -> RiskCoverage:
+    """
+    Draw the risk-coverage curve with the share of an item's replicates that answer as confidence.
+
+    Parameters
+    ----------
+    correct, abstained : array_like of float, shape (n_items, n_replicates)
+        Score and abstention (0 or 1) of each request; NaN in either: it has no outcome.
+
+    Returns
+    -------
+    RiskCoverage
+        The score of an item is the mean over its answers; one that is never answered is not covered.  With
+        fewer than two replicates every answer is as sure as any other, and ``reason`` says so.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not two-dimensional or differ in shape, or a score is out of range.
+
+    Examples
+    --------
+    >>> found = answering_risk_coverage([[1, 1], [0, 1], [1, 1]], [[0, 0], [0, 1], [1, 1]])
+    >>> [(round(coverage, 3), risk) for coverage, risk in found.curve]
+    [(0.333, 0.0), (0.667, 0.5)]
+    """
+    scores, silent = np.asarray(correct, dtype=np.float64), np.asarray(abstained, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape != silent.shape:
+        raise ValueError(
+            f"correct has the shape {scores.shape}, but abstained {silent.shape}; both need rows"
+        )
+    if scores.shape[1] < 2:
+        return RiskCoverage(n_items=len(scores), n_answered=0, reason="fewer than two replicates")
+    answered = ~np.isnan(scores) & (silent == 0)
+    item_scores = item_means(np.where(answered, scores, np.nan))
+    shares = answered.mean(axis=1)
+    return risk_coverage(item_scores, np.where(shares > 0, shares, np.nan))
 
 
 def agreement_risk_coverage(correct: ArrayLike, answers: ArrayLike) -> RiskCoverage:

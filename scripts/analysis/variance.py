@@ -233,7 +233,8 @@ def _cluster_correlation(values: FloatArray, numbers: intervals.CodeArray) -> fl
     n, sizes = len(values), np.bincount(numbers)
     means = np.bincount(numbers, weights=values) / sizes
     within = float(np.sum((values - means[numbers]) ** 2)) / (n - len(sizes))
-    between = float(sizes @ (means - values.mean()) ** 2) / (len(sizes) - 1)
+    # Not as a product of vectors: its last digit hangs on the number of threads.
+    between = float(np.sum(sizes * (means - values.mean()) ** 2)) / (len(sizes) - 1)
     typical = (n - float(sizes @ sizes) / n) / (len(sizes) - 1)
     total = between + (typical - 1) * within
     return (between - within) / total if total > 1e-24 * float(np.max(np.abs(values))) ** 2 else None

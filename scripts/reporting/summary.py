@@ -72,10 +72,17 @@ _RESERVED = frozenset(
         "outcomes",
         "metrics",
         "by_dataset",
+        "analyses",
         "cost_usd",
         "cost_reason",
     }
 )
+TRIAL_ANALYSES = ("variance", "selective", "bounds")
+"""Further analyses of ``stats.json`` that each trial of the summary has."""
+
+EFFECT_ANALYSES = ("variance", "selective", "gee", "meta", "subgroups")
+"""Those of each effect over all datasets; null in the effects of single datasets."""
+
 _NO_METRIC: dict[str, Any] = {"mean": None, "low": None, "high": None, "method": "none: not scored", "n": 0}
 
 
@@ -268,6 +275,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
             name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
             for name, part in stats["by_dataset"].items()
         },
+        "analyses": {name: stats.get(name) for name in TRIAL_ANALYSES},
         "cost_usd": cost,
         "cost_reason": (reason or "the cost is not known") if cost is None else None,
     }
@@ -305,6 +313,7 @@ def _effect(stats: Mapping[str, Any], row: Mapping[str, Any], max_error_rate: fl
         "unbalanced": unbalanced is not None,
         "unbalanced_reason": unbalanced,
         "sensitivity": row.get("sensitivity"),
+        **{name: row.get(name) for name in EFFECT_ANALYSES},
     }
 
 

@@ -226,3 +226,33 @@ def test_two_decisions_about_one_shard_are_refused(experiment: SmallExperiment) 
     shard = f"{experiment.load().trials[0].name}/s0001"
     said = message(experiment, adopt={shard: "batch_1"}, resubmit=[shard])
     assert f"resubmit: {shard} stands under adopt as well" in said
+
+
+GROUPINGS: list[tuple[str, str]] = [
+    ("topc", "stats.subgroups[0]: no item has a field 'topc'; did you mean 'topic'?\n  Fields seen: topic."),
+    ("dataset", "stats.subgroups[0]: 'dataset' is not a further field of the items"),
+    ("cluster", "stats.subgroups[0]: 'cluster' is not a further field of the items"),
+]
+
+
+@pytest.mark.parametrize(("field", "said"), GROUPINGS)
+def test_subgroups_are_made_by_a_field_that_items_have(
+    experiment: SmallExperiment, field: str, said: str
+) -> None:
+    assert said in message(experiment, stats={"subgroups": [field]})
+
+
+def test_a_field_of_any_dataset_may_make_subgroups(experiment: SmallExperiment) -> None:
+    second = {"id": "q1", "question": "?", "answers": ["a"], "level": 3}
+    experiment.write_items(second, name="more.jsonl")
+    entry = {"scorer": "short_answer"}
+    datasets = {"quiz": {"path": "quiz.jsonl", **entry}, "more": {"path": "more.jsonl", **entry}}
+    experiment.check(stats={"subgroups": ["topic", "level"]}, datasets=datasets)
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"a": 1}, 10**400])
+def test_a_value_that_makes_no_group_is_named(experiment: SmallExperiment, value: object) -> None:
+    experiment.write_items(*ITEMS[:2], {**ITEMS[2], "topic": value})
+    said = message(experiment, stats={"subgroups": ["topic"]})
+    assert "quiz.jsonl, item 'q3': the field 'topic' is " in said
+    assert "which makes no group" in said

@@ -52,6 +52,7 @@ def changed(experiment: SmallExperiment, **changes: Any) -> set[str]:
         ({"stats": {"confidence_level": 0.9}}, {"stats", "report"}),
         ({"stats": {"adjustment": "none"}}, {"report"}),
         ({"stats": {"equivalence_margin": 0.05}}, {"stats", "report"}),
+        ({"stats": {"subgroups": ["topic"]}}, {"stats", "report"}),
         ({"seed": 5}, {"build", "stats", "report"}),  # a simulated respondent draws from it too
         ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs"}),
         ({"datasets": {"quiz": {"path": "quiz.jsonl", "scorer": "numeric"}}}, {"score"}),

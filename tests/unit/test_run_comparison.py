@@ -72,7 +72,6 @@ def test_clusters_are_averaged_in_the_test_of_all_trials(tmp_path: Path) -> None
 def test_two_trials_have_their_effect_and_no_test_of_all(tmp_path: Path) -> None:
     settings = write_run(tmp_path, VALUES[:2], clusters=[None] * 6)
     assert compare_all(settings) == []
-    assert not any("scores" in path.name for path in run_inputs(settings))
 
 
 def test_the_runs_report_records_the_scores_that_it_has_read(tmp_path: Path) -> None:

@@ -1,75 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from sending_fakes import make_settings
-
-from scripts.datasets import item_row, prepared_schema
-from scripts.records import Item, Trial
-from scripts.score import scores_schema
-from scripts.scorers import METRICS
-from scripts.stats import stats_trial
-
-TRIAL = Trial("new", "m", "p", {}, baseline="old")
-
-
-class Bench:
-    """Scores of a trial and of its baseline, on items that may come in clusters."""
-
-    def __init__(self, root, clusters, unanswerable=()):
-        self.root = root
-        self.settings = make_settings(root, seed=7, stats={"resamples": 500})
-        self.prepared = []
-        for dataset, labels in clusters.items():
-            items = [
-                Item(f"q{n}", "?", ("a",), cluster=label, is_unanswerable=n in unanswerable)
-                for n, label in enumerate(labels)
-            ]
-            path = root / f"{dataset}.parquet"
-            table = pa.Table.from_pylist([item_row(item) for item in items], schema=prepared_schema())
-            pq.write_table(table, path)
-            self.prepared.append(path)
-
-    def write(self, name, rows):
-        columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
-        frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
-        for metric in METRICS[1:]:
-            frame[metric] = math.nan
-        frame["false_answer"] = [row[5] if len(row) > 5 else math.nan for row in rows]
-        path = self.root / f"{name}.scores.parquet"
-        pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
-        return path
-
-    def stats(self, new, old=None, *, trial=TRIAL, name="stats"):
-        out = self.root / f"{name}.json"
-        baseline = None if old is None else self.write("old", old)
-        stats_trial(self.settings, trial, self.write("new", new), baseline, self.prepared, out=out)
-        return json.loads(out.read_text())
-
-
-def rows(values, *, dataset="d"):
-    """One row per item and replicate; None is an outcome without an answer."""
-    return [
-        (dataset, f"q{n}", replicate, "errored" if value is None else "answered", value)
-        for n, several in enumerate(values)
-        for replicate, value in enumerate(several if isinstance(several, list) else [several])
-    ]
+from scored_trials import TRIAL, Bench, effect_of, rows
 
 
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path, {"d": [None] * 8})
-
-
-def effect_of(stats, metric="correct", dataset="all"):
-    (found,) = [e for e in stats["effects"] if (e["metric"], e["dataset"]) == (metric, dataset)]
-    return found
 
 
 def test_means_leave_out_what_has_no_score_and_count_it(bench):
@@ -216,3 +156,11 @@ def test_the_worst_case_counts_what_was_not_answered(bench):
     worst = effect["sensitivity"]["worst_case"]
     assert (worst["lowest"], worst["highest"], worst["n_incomplete"]) == (7 / 8, 1.0, 1)
     assert worst["low"] < effect["low"]
+
+
+def test_the_worst_case_counts_a_replicate_that_was_not_answered(bench):
+    new = rows([[1, None], *[[1, 1]] * 7])
+    effect = effect_of(bench.stats(new, rows([[0, 0]] * 8)))
+    worst = effect["sensitivity"]["worst_case"]
+    assert effect["n_unpaired"] == 0
+    assert (worst["lowest"], worst["highest"], worst["n_incomplete"]) == (7.5 / 8, 1.0, 1)

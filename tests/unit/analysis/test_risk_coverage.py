@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.analysis.risk_coverage import CURVE_POINTS, agreement_risk_coverage, risk_coverage
+from scripts.analysis.risk_coverage import (
+    CURVE_POINTS,
+    agreement_risk_coverage,
+    answering_risk_coverage,
+    risk_coverage,
+)
 
 NAN = float("nan")
 score = st.sampled_from([0.0, 0.5, 1.0, NAN])
@@ -117,3 +122,15 @@ def test_a_failed_answer_is_no_vote() -> None:
 
 def test_one_replicate_cannot_agree() -> None:
     assert agreement_risk_coverage([[1], [0]], [["a"], ["b"]]).reason == "fewer than two replicates"
+
+
+def test_an_item_that_is_answered_more_often_counts_as_surer():
+    found = answering_risk_coverage([[1, 1], [0, 0], [1, 1]], [[0, 0], [0, 1], [1, 1]])
+    assert found.curve == ((1 / 3, 0.0), (2 / 3, 0.5))
+    assert found == answering_risk_coverage([[1, 1], [0, NAN], [NAN, 1]], [[0, 0], [0, NAN], [0, 1]])
+
+
+def test_one_answer_to_each_item_tells_nothing_of_how_sure_it_is():
+    assert answering_risk_coverage([[1], [0]], [[0], [0]]).reason == "fewer than two replicates"
+    with pytest.raises(ValueError, match="both need rows"):
+        answering_risk_coverage([1, 0], [0, 0])

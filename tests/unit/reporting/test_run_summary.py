@@ -114,13 +114,14 @@ def test_the_summary_has_the_fields_of_the_contract():
     trial = summary["trials"][0]
     assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]
     assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
+    assert set(trial["analyses"]) == {"variance", "selective", "bounds"}
     assert list(synthetic.OUTCOMES) == list(trial["outcomes"])
     assert {"mean", "low", "high", "method", "n", "n_clusters"} == set(trial["metrics"]["correct"])
     contract = (
         "trial baseline dataset metric n_pairs n_gained n_lost difference low high interval_method test"
     )
     contract += " p_value p_adjusted adjustment odds_ratio verdict"
-    added = "n_unpaired unbalanced unbalanced_reason sensitivity"
+    added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
     assert {*contract.split(), *added.split()} == set(summary["effects"][0])
 
 

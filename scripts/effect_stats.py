@@ -1,0 +1,210 @@
+"""A trial against its baseline: an effect by metric and dataset, and what further analyses say of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scripts.analysis.bounds import difference_bounds
+from scripts.analysis.gee import gee_effect
+from scripts.analysis.intervals import MeanInterval
+from scripts.analysis.levels import equivalence_level
+from scripts.analysis.meta import combine_datasets
+from scripts.analysis.paired import effect_of_pairs
+from scripts.analysis.pairs import infer_difference, pair_up
+from scripts.analysis.resampling import child_rng
+from scripts.analysis.selective import selective_accuracy_difference
+from scripts.analysis.sensitivity import examine
+from scripts.analysis.subgroups import subgroup_effects
+from scripts.analysis.variance import split_difference
+from scripts.analysis.verdicts import LOWER_IS_BETTER
+from scripts.item_scores import (
+    ALL,
+    BOUNDS,
+    EFFECT_METRICS,
+    KEY,
+    Arm,
+    add_items,
+    applicable,
+    by_dataset,
+    field_column,
+)
+from scripts.trial_stats import knows_abstentions, no_abstentions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+BOUNDS_RESAMPLES = 1000
+"""Sign patterns of each permutation test behind the worst case; only its verdicts hang on them."""
+
+SUBGROUP_RESAMPLES = 2000
+"""Sign patterns of the permutation test of a subgroup: enough for twelve adjusted p-values below 0.01."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How trials are compared: the section ``stats`` and the run's seed."""
+
+    confidence_level: float
+    resamples: int
+    seed: int
+    margin: float | None
+    subgroups: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairing:
+    """Items of both arms side by side for one metric, those that it does not apply to left out."""
+
+    part: pd.DataFrame
+    """A row per item."""
+    arms: tuple[Arm, Arm]
+    """Trial and baseline."""
+    metric: str
+    names: tuple[str, ...]
+    """Path of this comparison, for `child_rng`."""
+    codes: NDArray[np.int64]
+    """Number of each item's cluster."""
+
+    @property
+    def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Means over the replicates of trial and baseline, shape (n_items,)."""
+        trial, baseline = (
+            self.part[name].to_numpy(float) for name in (self.metric, f"{self.metric}_baseline")
+        )
+        return trial, baseline
+
+    def replicates(self, metric: str | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores of trial and baseline, each of shape (n_items, n_replicates)."""
+        name = metric or self.metric
+        trial, baseline = self.arms
+        return trial.replicates[name][self.part["row"]], baseline.replicates[name][self.part["row_baseline"]]
+
+
+def compare(
+    trial: Arm, baseline: Arm, items: pd.DataFrame, comparison: Comparison, *, names: tuple[str, str]
+) -> Iterator[dict[str, Any]]:
+    """
+    Yield the effects over all datasets and over each; a metric that never applies has none.
+
+    The further analyses stand with the effects over all datasets only.
+    """
+    merged = trial.means.merge(baseline.means, on=KEY, how="outer", suffixes=("", "_baseline"))
+    rows = ["row", "row_baseline"]
+    merged[rows] = merged[rows].fillna(-1).astype(int)
+    pairs = add_items(merged, items)
+    overall: list[dict[str, Any]] = []
+    for dataset, part in by_dataset(pairs):
+        pairings = list(_pairings(part, (trial, baseline), (*names, dataset)))
+        is_again = part is pairs and bool(overall)
+        effects = overall if is_again else [_effect(pairing, comparison) for pairing in pairings]
+        overall = overall or effects
+        for pairing, effect in zip(pairings, effects, strict=True):
+            about = {"dataset": dataset, "metric": pairing.metric}
+            more = further_analyses(pairing, comparison) if dataset == ALL else {}
+            yield {**about, **effect, **more}
+
+
+def _pairings(part: pd.DataFrame, arms: tuple[Arm, Arm], names: tuple[str, ...]) -> Iterator[Pairing]:
+    for metric in EFFECT_METRICS:
+        columns = [metric, f"{metric}_baseline"]
+        if metric == "correct" or part[columns].notna().any(axis=None):
+            asked = applicable(part, columns)
+            yield Pairing(asked, arms, metric, (*names, metric), asked["cluster"].to_numpy())
+
+
+def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
+    """One effect, and under ``sensitivity`` what other methods say about it."""
+    pairs = pair_up(*pairing.means, pairing.codes, bounds=BOUNDS)
+    inference = infer_difference(pairs, bounds=BOUNDS) if pairs.n else None
+    effect = effect_of_pairs(
+        pairs,
+        inference,
+        confidence_level=comparison.confidence_level,
+        equivalence_level=equivalence_level(comparison.confidence_level),
+        resamples=comparison.resamples,
+        rng=child_rng(comparison.seed, *pairing.names),
+    )
+    judging: dict[str, Any] = {
+        "confidence_level": comparison.confidence_level,
+        "margin": comparison.margin,
+        "higher_is_better": pairing.metric not in LOWER_IS_BETTER,
+    }
+    sensitivity = examine(
+        pairs,
+        inference,
+        resamples=comparison.resamples,
+        rng=child_rng(comparison.seed, *pairing.names, "bootstrap"),
+        **judging,
+    )
+    worst = difference_bounds(
+        *pairing.replicates(),
+        pairing.codes,
+        resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
+        seed=comparison.seed,
+        names=pairing.names,
+        bounds=BOUNDS,
+        **judging,
+    )
+    checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
+    return {**dataclasses.asdict(effect), "sensitivity": checks}
+
+
+def further_analyses(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
+    """Look at an effect from other sides; none of it enters a verdict."""
+    level = comparison.confidence_level
+    datasets = pairing.part["dataset"].tolist()
+    found: dict[str, Any] = {
+        "variance": split_difference(*pairing.replicates()),
+        "selective": compare_answering(pairing, level),
+        "gee": gee_effect(*pairing.replicates(), pairing.codes, confidence_level=level),
+        "meta": combine_datasets(*pairing.means, datasets, pairing.codes, confidence_level=level),
+    }
+    return {
+        **{name: dataclasses.asdict(result) for name, result in found.items()},
+        "subgroups": list(_subgroups(pairing, comparison)),
+    }
+
+
+def compare_answering(pairing: Pairing, confidence_level: float) -> MeanInterval:
+    """Compare the accuracy of the answers that both trials give; for the metric ``correct`` only."""
+    if pairing.metric != "correct":
+        return MeanInterval(None, None, None, "none: for the metric correct only", 0, 0)
+    is_known = knows_abstentions(pairing.part, "") & knows_abstentions(pairing.part, "_baseline")
+    known = dataclasses.replace(
+        pairing, part=pairing.part[is_known], codes=pairing.codes[is_known.to_numpy()]
+    )
+    trial, baseline = known.replicates("correct")
+    silent, silent_baseline = known.replicates("abstained")
+    if (reason := no_abstentions(known.part, silent, silent_baseline)) is not None:
+        return MeanInterval(None, None, None, f"none: {reason}", 0, 0)
+    return selective_accuracy_difference(
+        trial, silent, baseline, silent_baseline, known.codes, confidence_level=confidence_level
+    )
+
+
+def _subgroups(pairing: Pairing, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for field, values in _groupings(pairing.part, comparison.subgroups).items():
+        found = subgroup_effects(
+            *pairing.means,
+            values,
+            pairing.codes,
+            confidence_level=comparison.confidence_level,
+            resamples=min(comparison.resamples, SUBGROUP_RESAMPLES),
+            seed=comparison.seed,
+            names=(*pairing.names, "subgroups", field),
+            bounds=BOUNDS,
+        )
+        yield {"field": field, **dataclasses.asdict(found)}
+
+
+def _groupings(part: pd.DataFrame, fields: Sequence[str]) -> Mapping[str, Sequence[object]]:
+    """Values of each field that groups are made by: datasets and kinds of items where there are several."""
+    built_in = [name for name in ("dataset", "is_unanswerable") if part[name].nunique() > 1]
+    return {
+        **{name: part[name].tolist() for name in built_in},
+        **{name: part[field_column(name)].tolist() for name in fields},
+    }

@@ -1,0 +1,87 @@
+"""What each item of a trial cost, from the tokens that the provider counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.attempts import TOKENS, is_failed, list_attempts
+from scripts.files import read_parquet
+from scripts.item_scores import KEY
+from scripts.rates import MILLION, Price
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+COLUMNS = (*KEY, "request_key", "outcome", "usage_by_attempt", *TOKENS)
+
+
+def cost_items(outcomes: Path, price: Price | None) -> pd.DataFrame:
+    """
+    Price each item: all attempts at all its replicates.
+
+    Items that share a request share its cost.  A request that failed and was not billed cost nothing; what an
+    answer without a count of tokens cost is not known.
+
+    Returns
+    -------
+    DataFrame
+        By dataset and item_id, sorted: ``usd`` (NaN: not known) and ``n_requests``.
+    """
+    import numpy as np
+
+    table = read_parquet(outcomes, COLUMNS)
+    rows = table.select([*KEY, "request_key"]).to_pandas()
+    attempts = list_attempts(table).select([*TOKENS, "request_key"]).to_pandas()
+    dollars = np.nan if price is None else price_each(attempts, price)
+    by_key = attempts.assign(usd=dollars).groupby("request_key")["usd"].sum(min_count=1)
+    n_sharing = rows.groupby("request_key")["request_key"].transform("size")
+    usd = (rows["request_key"].map(by_key) / n_sharing).to_numpy(float)
+    if price is not None:
+        usd = np.where(np.isnan(usd) & is_failed(table).to_numpy(), 0.0, usd)
+    # A mean over the replicates is NaN as soon as one of them is: their sum is what is known of all.
+    by_item = rows.assign(usd=usd, is_known=~np.isnan(usd)).groupby(KEY, sort=True)
+    costs: pd.DataFrame = by_item.agg(
+        usd=("usd", "sum"), is_known=("is_known", "all"), n_requests=("usd", "size")
+    )
+    costs.loc[~costs.pop("is_known"), "usd"] = np.nan
+    return costs
+
+
+def price_each(attempts: pd.DataFrame, price: Price) -> NDArray[np.float64]:
+    """
+    Price every row of counts by itself, each by the tier that it is in; NaN where its tokens are not known.
+
+    The same as `Price.cost`, but for rounding, for many at once.
+    """
+    import numpy as np
+
+    tokens = {name: attempts[name].to_numpy(float) for name in TOKENS}
+    dollars = np.full(len(attempts), np.nan)
+    for start in (-1, *(start for start, _ in price.tiers)):
+        # A later tier replaces what an earlier one has written.
+        inside = tokens["input_tokens"] > start
+        part = {name: counts[inside] for name, counts in tokens.items()}
+        dollars[inside] = _at_rates(part, price.for_request(start + 1))
+    return dollars
+
+
+def _at_rates(tokens: dict[str, NDArray[np.float64]], price: Price) -> NDArray[np.float64]:
+    import numpy as np
+
+    write = price.input if price.cache_write is None else price.cache_write
+    write_1h = write if price.cache_write_1h is None else price.cache_write_1h
+    given = tokens["input_tokens"]
+    cached = np.minimum(np.nan_to_num(tokens["cached_tokens"]), given)
+    written = np.minimum(np.nan_to_num(tokens["cache_write_tokens"]), given - cached)
+    written_1h = np.minimum(np.nan_to_num(tokens["cache_write_1h_tokens"]), written)
+    dollars: NDArray[np.float64] = (
+        (given - cached - written) * float(price.input)
+        + cached * float(price.cached_input)
+        + (written - written_1h) * float(write)
+        + written_1h * float(write_1h)
+        + tokens["output_tokens"] * float(price.output)
+    )
+    return dollars * float(price.batch_multiplier / MILLION)

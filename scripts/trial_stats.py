@@ -1,0 +1,107 @@
+"""A trial by itself: its means, what missing outcomes could change, its variance, and what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from scripts.analysis.bounds import MeanBounds, mean_bounds
+from scripts.analysis.intervals import is_binary, mean_interval
+from scripts.analysis.risk_coverage import answering_risk_coverage
+from scripts.analysis.selective import selective_accuracy
+from scripts.analysis.variance import design_effect, split_variance
+from scripts.item_scores import ALL, BOUNDS, Arm, applicable, by_dataset
+from scripts.scorers import METRICS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+BOUNDED = ("correct", "f1", "abstained", "false_answer")
+"""Metrics that an answer always has or never has where they apply; so what is not there, is missing."""
+
+
+def describe_datasets(items: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, dict[str, Any]]:
+    """Describe all items together and each dataset's; a single dataset is described once."""
+    described: dict[str, dict[str, Any]] = {}
+    for name, part in by_dataset(items):
+        is_again = part is items and bool(described)
+        described[name] = described[ALL] if is_again else _describe(part, arm, confidence_level)
+    return described
+
+
+def _describe(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, Any]:
+    codes = part["cluster"].to_numpy()
+    return {
+        "n_items": len(part),
+        "metrics": {
+            metric: dataclasses.asdict(
+                mean_interval(
+                    part[metric].to_numpy(float), codes, confidence_level=confidence_level, bounds=BOUNDS
+                )
+            )
+            for metric in METRICS
+        },
+        "bounds": {metric: bound_mean(part, arm, metric, confidence_level) for metric in BOUNDED},
+        "variance": {
+            "metric": "correct",
+            **dataclasses.asdict(split_variance(arm.replicates["correct"][part["row"]])),
+            "design_effect": dataclasses.asdict(design_effect(part["correct"].to_numpy(float), codes)),
+        },
+        "selective": describe_answering(part, arm, confidence_level),
+    }
+
+
+def bound_mean(part: pd.DataFrame, arm: Arm, metric: str, confidence_level: float) -> dict[str, Any]:
+    """Bound a metric's mean over all items that it applies to, whatever the missing outcomes were."""
+    if metric != "correct" and not part[metric].notna().any():
+        found = MeanBounds(n_items=len(part), n_incomplete=len(part), method="none: not scored")
+    else:
+        asked = applicable(part, [metric])
+        found = mean_bounds(
+            arm.replicates[metric][asked["row"]],
+            asked["cluster"].to_numpy(),
+            confidence_level=confidence_level,
+            bounds=BOUNDS,
+        )
+    return dataclasses.asdict(found)
+
+
+def describe_answering(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, Any]:
+    """
+    Tell how much a trial answers, how often it is then right, and how well it knows when to.
+
+    Items whose scorer does not tell abstentions apart are left out and counted.
+    """
+    is_known = knows_abstentions(part, "")
+    known = part[is_known]
+    correct, abstained = (arm.replicates[metric][known["row"]] for metric in ("correct", "abstained"))
+    n_left_out = len(part) - len(known)
+    if (reason := no_abstentions(known, abstained)) is not None:
+        return {"n_left_out": n_left_out, "reason": reason, "coverage": None, "accuracy": None}
+    found = selective_accuracy(
+        correct, abstained, known["cluster"].to_numpy(), confidence_level=confidence_level
+    )
+    return {
+        "n_left_out": n_left_out,
+        "reason": None,
+        **dataclasses.asdict(found),
+        "risk_coverage": dataclasses.asdict(answering_risk_coverage(correct, abstained)),
+    }
+
+
+def knows_abstentions(part: pd.DataFrame, suffix: str) -> pd.Series[bool]:
+    """Tell items whose scorer says whether an answer abstains, or that have no answer, from the others."""
+    return part[f"correct{suffix}"].isna() | part[f"abstained{suffix}"].notna()
+
+
+def no_abstentions(known: pd.DataFrame, *abstained: NDArray[np.float64]) -> str | None:
+    """Say why answers and abstentions cannot be told apart, if so."""
+    import numpy as np
+
+    if known.empty:
+        return "no item whose scorer tells abstentions apart"
+    if not all(is_binary(arm[~np.isnan(arm)]) for arm in abstained):
+        return "abstentions other than 0 and 1"
+    return None
