@@ -16,8 +16,9 @@ from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import design_effect, split_difference, split_variance
 from scripts.reporting.facets import risk_drawing
-from scripts.reporting.further import further_tables
+from scripts.reporting.further import CHECK_FIELDS, STATS_FIELDS, further_tables
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page
+from scripts.reporting.summary import EFFECT_ANALYSES, TRIAL_ANALYSES
 from scripts.reporting.tables import compact, interval, p_words, percent, points
 from tests.unit.reporting import synthetic_reports as synthetic
 from tests.unit.reporting.synthetic_checks import examined_effect
@@ -80,6 +81,11 @@ def _page(stats):
 def test_everything_has_a_place_and_no_table_is_left_over(stats):
     assert further_tables([synthetic.stats("t", baseline="c", **stats)]) == ()
     assert "Further analyses" not in _page(stats).text
+
+
+def test_every_analysis_of_the_summary_is_shown_by_name():
+    assert set(TRIAL_ANALYSES) <= STATS_FIELDS
+    assert set(EFFECT_ANALYSES) <= CHECK_FIELDS
 
 
 def test_the_other_sides_of_a_trial_are_told_with_the_numbers_of_the_statistics(stats):
