@@ -15,6 +15,7 @@ from scripts.pricing import find_price
 from scripts.prompts import find_prompt
 from scripts.providers import make_provider
 from scripts.records import Item, Trial, digest
+from scripts.reporting.embed import items_budget
 from scripts.scorers.python import PythonScorer
 from scripts.settings import PROJECT_ROOT, Settings, make_scorer
 
@@ -81,7 +82,9 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         about |= {"price": dataclasses.replace(price, as_of=None).to_json() if price else None}
     elif phase == "report":
         about |= {"stats": config["stats"], "seed": config["seed"]}
-        if not unit:
+        if unit:
+            about |= {"items_budget": items_budget(len(settings.trials))}
+        else:
             about |= {"max_error_rate": config["max_error_rate"]}  # what is called unbalanced
         trials = settings.trials if not unit else (settings.trial_by_name[unit],)
         about |= {"trials": [_trial_facts(trial) for trial in trials]}

@@ -32,7 +32,7 @@ from scripts.prompts import find_prompt
 from scripts.records import RUN_OUTPUTS, Trial
 from scripts.reporting.choice import TrialFiles
 from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
-from scripts.reporting.embed import unpack
+from scripts.reporting.embed import items_budget, unpack
 from scripts.reporting.examples import read_questions
 from scripts.reporting.further import further_tables
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
@@ -59,12 +59,6 @@ COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repea
 """What the summary has of a trial's ``costs.json``."""
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
-
-ALL_ITEMS_BUDGET = 8_200_000
-"""Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
-
-ITEMS_BUDGETS = (60_000, 600_000)
-"""The least and the most of them for one page."""
 
 
 def run_inputs(settings: Settings) -> list[Path]:
@@ -152,19 +146,6 @@ def report_run(settings: Settings, *, out: Path) -> None:
     for name, drawing in run_drawings(page).items():
         write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))
     write_text(out, render_run_page(page))
-
-
-def items_budget(n_trials: int) -> int:
-    """
-    Bytes for the questions of one trial's page.
-
-    Examples
-    --------
-    >>> items_budget(2), items_budget(100)
-    (600000, 82000)
-    """
-    least, most = ITEMS_BUDGETS
-    return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
 
 
 def summarise_costs(

@@ -19,6 +19,12 @@ from scripts.reporting.tables import visible
 TEXT_LIMITS = (4000, 2500, 1600, 1000, 700, 500, 350, 250, 180, 130, 90)
 """Lengths that texts are cut to until a block fits, in characters."""
 
+ALL_ITEMS_BUDGET = 8_200_000
+"""Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
+
+ITEMS_BUDGETS = (60_000, 600_000)
+"""The least and the most of them for one page."""
+
 MIN_ROW_BYTES = 40
 """A row never takes less than this: more rows need not be tried."""
 
@@ -41,6 +47,19 @@ class Block:
     """Longer texts are cut to this many characters, contexts to `context_limit` of it."""
     is_cut: bool
     """Whether any text is."""
+
+
+def items_budget(n_trials: int) -> int:
+    """
+    Bytes for the questions of one trial's page.
+
+    Examples
+    --------
+    >>> items_budget(2), items_budget(100)
+    (600000, 82000)
+    """
+    least, most = ITEMS_BUDGETS
+    return min(most, max(least, ALL_ITEMS_BUDGET // max(1, n_trials)))
 
 
 def columns(questions: Questions, *, trial: str, baseline: str | None) -> dict[str, Any]:

@@ -22,6 +22,9 @@ STATS_FIELDS = {
     "metrics",
     "by_dataset",
     "effects",
+    "bounds",
+    "variance",
+    "selective",
 }
 """Fields of ``stats.json`` that the pages show elsewhere."""
 
@@ -44,6 +47,9 @@ EFFECT_FIELDS = {
     "equivalence_high",
 }
 """The same of an effect."""
+
+CHECK_FIELDS = {"sensitivity", "gee", "meta", "selective", "variance", "subgroups"}
+"""Fields of an effect that `scripts.reporting.robustness` and `scripts.reporting.facets` show."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +94,7 @@ def further_tables(many_stats: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]
             found.setdefault(name, []).extend({**about, **row} for row in _rows(stats[name]))
         for effect in stats.get("effects", ()):
             where = {**about, "dataset": effect["dataset"], "metric": effect["metric"]}
-            for name in effect.keys() - EFFECT_FIELDS:
+            for name in effect.keys() - EFFECT_FIELDS - CHECK_FIELDS:
                 found.setdefault(name, []).extend({**where, **row} for row in _rows(effect[name]))
     return tuple(_table(name, rows) for name, rows in sorted(found.items()) if rows)
 

@@ -11,7 +11,8 @@ from scripts.analysis.verdicts import VERDICT_RULE
 from scripts.records import FAILED_OUTCOMES
 from scripts.reporting.context import Methods
 from scripts.reporting.figures import by_difference
-from scripts.reporting.tables import brief, count, decimal, finite, interval, level, p_words, plural, points
+from scripts.reporting.robustness import headline_note
+from scripts.reporting.tables import compact, count, decimal, finite, interval, level, p_words, plural, points
 
 METRIC_NAMES = {
     "correct": "Correct",
@@ -41,6 +42,24 @@ class Finding:
     before: str
     after: str
     evidence: str
+    note: str = ""
+    """What a reader of the verdict has to know besides."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """What could not be paired in one comparison."""
+
+    trial: str
+    baseline: str
+    n_pairs: int
+    n_unpaired: int
+    reason: str
+    """Why there is no difference at all; an empty text: there is one."""
+    failed: str
+    """Requests of the trial without an answer, by outcome."""
+    baseline_failed: str
+    """The same of the baseline."""
 
 
 def metric_name(metric: str) -> str:
@@ -90,6 +109,7 @@ def _finding(effect: Mapping[str, Any], confidence_level: float) -> Finding:
         before=before,
         after=after,
         evidence=_evidence(effect, confidence_level, has_claim=verdict in ("better", "worse")),
+        note=headline_note(effect),
     )
 
 
@@ -134,36 +154,74 @@ def comparison_gaps(
     metric: str,
     *,
     outcomes: Mapping[str, Mapping[str, int]] | None = None,
-) -> list[tuple[str, str, str]]:
+) -> list[Gap]:
     """
-    Trial, baseline and what could not be paired, for each effect on `metric` that has a gap.
+    List the effects on `metric` that have a gap: questions without a pair, or no difference at all.
 
     With the `outcomes` of each trial, the requests without an answer are counted too.
     """
     gaps = []
     for effect in effects:
-        if effect["metric"] != metric:
+        has_difference = finite(effect["difference"]) is not None
+        n_unpaired = effect.get("n_unpaired") or 0
+        if effect["metric"] != metric or (has_difference and not n_unpaired):
             continue
-        unpaired = effect.get("n_unpaired") or 0
-        if finite(effect["difference"]) is None:
-            text = f"not compared: {reason(effect['test'])}"
-        elif unpaired:
-            text = (
-                f"{plural(unpaired, 'question')} left out, because at least one of the two trials has no "
-                f"score for {'it' if unpaired == 1 else 'them'}; {count(effect['n_pairs'])} were paired"
-            )
-        else:
-            continue
-        names = (str(effect["trial"]), str(effect["baseline"]))
-        failed = [said for name in names if (said := _failed_words(name, (outcomes or {}).get(name, {})))]
-        text += f" (requests without an answer: {'; '.join(failed)})" if failed else ""
-        gaps.append((*names, text))
+        failed = [_failed_words((outcomes or {}).get(effect[arm] or "", {})) for arm in ("trial", "baseline")]
+        reason_ = "" if has_difference else reason(effect["test"])
+        names = str(effect["trial"]), str(effect["baseline"])
+        gaps.append(Gap(*names, effect["n_pairs"], n_unpaired, reason_, *failed))
     return gaps
 
 
-def _failed_words(trial: str, outcomes: Mapping[str, int]) -> str:
-    failed = [f"{count(outcomes[name])} {name}" for name in sorted(FAILED_OUTCOMES) if outcomes.get(name)]
-    return f"{brief(trial)} {', '.join(failed)}" if failed else ""
+def gap_words(gap: Gap) -> str:
+    """
+    Say in a sentence what could not be paired.
+
+    Examples
+    --------
+    >>> gap_words(Gap("t", "c", 9, 1, "", "", ""))
+    '1 question left out, because at least one of the two trials has no score for it; 9 were paired.'
+    """
+    if gap.reason:
+        return f"Not compared: {gap.reason}."
+    return (
+        f"{plural(gap.n_unpaired, 'question')} left out, because at least one of the two trials has no "
+        f"score for {'it' if gap.n_unpaired == 1 else 'them'}; {count(gap.n_pairs)} were paired."
+    )
+
+
+def _failed_words(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{count(outcomes[name])} {name}" for name in sorted(FAILED_OUTCOMES) if outcomes.get(name)
+    )
+
+
+def omnibus_words(tests: Iterable[Mapping[str, Any]], metric: str, *, confidence_level: float) -> str:
+    """
+    Say whether all trials of the run together differ in `metric`; an empty text: that was not tested.
+
+    Examples
+    --------
+    >>> test = {"dataset": "all", "metric": "correct", "n_trials": 3, "n_items": 90, "n_incomplete": 0}
+    >>> test |= {"statistic": 4.667, "df": 2, "p_value": 0.097, "method": "cochran's q"}
+    >>> omnibus_words([test], "correct", confidence_level=0.95)
+    "All 3 trials together show no clear difference (Cochran's q: χ² = 4.67, df 2, p = 0.097, 90 questions)."
+    """
+    test = next((row for row in tests if (row["dataset"], row["metric"]) == ("all", metric)), None)
+    if test is None:
+        return ""
+    trials = f"All {count(test['n_trials'])} trials together"
+    p_value = finite(test["p_value"])
+    if p_value is None:
+        return f"{trials} could not be tested: {reason(test['method'])}."
+    is_clear = p_value < significance_level(confidence_level)
+    claim = "differ from one another" if is_clear else "show no clear difference"
+    method = f"{test['method'][:1].upper()}{test['method'][1:]}"
+    numbers = f"{method}: χ² = {compact(test['statistic'])}, df {test['df']}, {p_words(p_value)}"
+    items = plural(test["n_items"], "question")
+    if test["n_incomplete"]:
+        items += f" that all have a score for, {count(test['n_incomplete'])} left out"
+    return f"{trials} {claim} ({numbers}, {items})."
 
 
 def worst_case(metric: Mapping[str, Any], n_items: int) -> tuple[float, float] | None:

@@ -180,6 +180,22 @@ def dollars(value: Any) -> str:
     return f"{sign}${size:,.{digits}f}"
 
 
+def rate(value: Any) -> str:
+    """
+    A price in dollars with every digit that it has, and at least cents.
+
+    Examples
+    --------
+    >>> rate(0.075), rate(0.4), rate(3), rate(None)
+    ('$0.075', '$0.40', '$3.00', '—')
+    """
+    number = finite(value)
+    if number is None:
+        return MISSING
+    whole, _, digits = f"{number:,.9f}".rstrip("0").partition(".")
+    return f"${whole}.{digits:0<2}"
+
+
 def count(value: Any) -> str:
     """
     A count with thousands separators.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, figures, sentences, summary
+from scripts.reporting import drawings, embed, facets, figures, robustness, sentences, spending, summary
 from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
 from scripts.reporting.examples import group_examples
 from scripts.reporting.further import further_tables
@@ -55,6 +55,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
     ranked = [trials[row["trial"]] for row in board]
     overall = [effect for effect in page.summary["effects"] if effect["dataset"] == "all"]
     headline = page.methods.family[0] if page.methods.family else "correct"
+    costs = [(row, page.costs.get(row["trial"])) for row in board]
+    prices = spending.price_sources(page.costs.values())
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
     return {
         "run_id": page.summary["run_id"],
@@ -69,6 +71,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "gaps": sentences.comparison_gaps(
             overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
         ),
+        "omnibus": sentences.omnibus_words(
+            page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
+        ),
         "forests": _forests(overall, page),
         "other_effects": [row for row in overall if row["metric"] not in page.methods.family],
         "board": board,
@@ -82,10 +87,17 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "behaviour": _behaviour(ranked),
         "notes": _missing_notes(ranked),
         "datasets": _datasets(page.summary, ranked, headline),
-        "costs": [(row, page.costs.get(row["trial"])) for row in board],
+        "costs": costs,
+        "token_columns": spending.token_columns(cost for _, cost in costs),
+        "extras": spending.extra_rows((row["trial"], cost) for row, cost in costs),
+        "worth": spending.worth_rows(
+            page.summary.get("cost_effectiveness") or {}, [row["trial"] for row in board]
+        ),
+        "reused_note": spending.reused_note(cost for _, cost in costs),
         "reasons": {trial["trial"]: trial["cost_reason"] for trial in ranked},
-        "total": cost_total(page.summary["trials"]),
-        "prices": price_sources(page.costs.values()),
+        "total": spending.cost_total(page.summary["trials"]),
+        "prices": prices,
+        "price_rows": spending.price_rows(prices),
         "methods": sentences.methods_notes(page.summary, page.methods),
         "paragraph": methods_paragraph(page.summary, page.methods, page.costs),
         "further": page.further,
@@ -118,12 +130,19 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "stats": stats,
         "headline": headline,
         "correct": correct,
-        "bounds": None if correct is None else sentences.worst_case(correct, stats["n_items"]),
+        "bounds": None
+        if correct is None or "bounds" in stats
+        else sentences.worst_case(correct, stats["n_items"]),
         "scores": _score_rows(stats),
         "forest": figures.forest(effects, group="dataset", margin=page.equivalence_margin)
         if effects
         else None,
         "effects": effects,
+        "precision": [note for note in (facets.bounds_note(stats), *facets.precision_notes(stats)) if note],
+        "answering": facets.answering_notes(stats),
+        "risk": facets.risk_drawing(stats),
+        "subgroups": _subgroups(effects, stats["confidence_level"]),
+        "checks": _checks(headline, effects, stats["confidence_level"]),
         "gaps": sentences.comparison_gaps(
             ({**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in effects[:1]),
             effects[0]["metric"] if effects else "",
@@ -132,6 +151,8 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],
         "costs": page.costs,
+        "cost_facts": _cost_facts(page),
+        "price_rows": spending.price_rows(spending.price_sources([page.costs or {}])),
         "further": further_tables([stats]),
         "examples": examples,
         "has_replicates": _has_replicates(examples),
@@ -139,6 +160,29 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "group_titles": GROUP_TITLES,
         "group_notes": GROUP_NOTES,
     }
+
+
+def _subgroups(effects: Sequence[Mapping[str, Any]], confidence_level: float) -> list[facets.Subgroups]:
+    found = (facets.subgroups(row, confidence_level=confidence_level) for row in effects)
+    return [part for part in found if part is not None]
+
+
+def _cost_facts(page: TrialPage) -> list[tuple[str, str, float | None]]:
+    cost = page.costs
+    if cost is None:
+        return []
+    has_score = "correct" in page.stats["metrics"]
+    trial = {**page.stats, "cost_usd": finite(cost["cost_usd"])}
+    return spending.fact_rows(cost, summary.cost_per_correct(trial) if has_score else None)
+
+
+def _checks(
+    headline: Mapping[str, Any] | None, effects: Sequence[Mapping[str, Any]], confidence_level: float
+) -> list[robustness.Checks]:
+    """Checks of every effect, those of the headline first."""
+    ordered = sorted(effects, key=lambda row: row is not headline)
+    found = (robustness.checks(row, confidence_level=confidence_level) for row in ordered)
+    return [part for part in found if part is not None]
 
 
 def _trial_drawings(page: TrialPage) -> dict[str, drawings.Drawing]:
@@ -193,21 +237,6 @@ def factor_text(value: Any) -> str:
     if value is None:
         return MISSING
     return str(value).lower() if isinstance(value, bool) else brief(value)
-
-
-def cost_total(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sum of the costs that are known (None: of none), and the count of those that are not."""
-    known = [cost for trial in trials if (cost := finite(trial["cost_usd"])) is not None]
-    return {"usd": sum(known) if known else None, "n_unknown": len(trials) - len(known)}
-
-
-def price_sources(costs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The price of each model, once, with where it comes from."""
-    seen: dict[str, dict[str, Any]] = {}
-    for cost in costs:
-        if price := cost.get("price"):
-            seen.setdefault(str(cost["provider_model"]), {"provider_model": cost["provider_model"], **price})
-    return list(seen.values())
 
 
 def _run_facts(page: RunPage) -> list[tuple[str, Any]]:

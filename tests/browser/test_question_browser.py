@@ -7,7 +7,6 @@ import random
 import pytest
 from headless_chromium import CHROMIUM
 
-from scripts.report import items_budget
 from scripts.reporting import embed
 from scripts.reporting.context import Questions
 from scripts.reporting.pages import render_run_page, render_trial_page
@@ -171,7 +170,9 @@ def test_a_run_of_a_hundred_trials_stays_small(show, browser, tmp_path):
             ),
         )
         page = synthetic.trial_page(result, questions=examples)
-        pages.append(render_trial_page(dataclasses.replace(page, items_budget=items_budget(len(results)))))
+        pages.append(
+            render_trial_page(dataclasses.replace(page, items_budget=embed.items_budget(len(results))))
+        )
     values = [
         {**embed.unpack(pages[n % 3]), "trial": result.stats["trial"]} for n, result in enumerate(results)
     ]

@@ -89,6 +89,19 @@ def test_another_trial_changes_nothing_of_this_one(experiment: SmallExperiment) 
     assert changed(experiment, trials={"sweep": sweep}) == set()
 
 
+def test_a_page_hangs_on_its_share_of_the_bytes_for_the_questions_of_all_pages(
+    experiment: SmallExperiment,
+) -> None:
+    base = {"model": ["sim"], "prompt": ["plain"]}
+
+    def sweep(n_trials: int) -> dict[str, Any]:
+        return {"trials": {"sweep": {**base, "temperature": [n / 100 for n in range(n_trials)]}}}
+
+    experiment.config |= sweep(13)
+    assert changed(experiment, **sweep(2)) == set()
+    assert changed(experiment, **sweep(14)) == {"report"}
+
+
 def test_an_edited_template_makes_its_own_trials_build_again(experiment: SmallExperiment) -> None:
     before = digests(experiment)
     experiment.write("brief.md", "Something else: {{ question }}")

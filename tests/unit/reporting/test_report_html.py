@@ -197,7 +197,7 @@ def test_what_is_not_there_is_a_dash_and_never_zero():
         assert "—" in page.text
         assert "no price for small-2025" in page.text
     assert "treatment could not be compared with control" in run.text
-    assert "treatment and control: not compared: no pairs" in run.text
+    assert "treatment control not compared: no pairs 100 100 missing 100 missing" in run.text
 
 
 def test_nan_in_a_file_is_a_dash_too():
@@ -231,11 +231,13 @@ def test_a_trial_without_baseline_and_cost_has_a_page():
 
 def test_pairs_that_fell_out_are_counted_with_the_reason():
     row = {**synthetic.effect(0.02), "n_unpaired": 7}
-    text = Page(
-        render_run_page(synthetic.run_page([synthetic.result("t", baseline="c", effects=[row])]))
-    ).text
+    result = synthetic.result("t", baseline="c", effects=[row])
+    run = Page(render_run_page(synthetic.run_page([result]))).text
+    trial = Page(render_trial_page(synthetic.trial_page(result))).text
 
-    assert "7 questions left out, because at least one of the two trials has no score for them" in text
+    assert "where one of the two trials has no score for it" in run
+    assert "t c 100 7 none none" in run
+    assert "7 questions left out, because at least one of the two trials has no score for them" in trial
 
 
 def test_a_cost_that_is_partly_unknown_is_not_called_the_total():

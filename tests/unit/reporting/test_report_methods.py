@@ -6,7 +6,7 @@ from scripts.analysis.paired import PairedEffect
 from scripts.reporting.further import EFFECT_FIELDS, MAX_ROWS, further_tables
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.pages import render_run_page, render_trial_page
-from scripts.reporting.sentences import comparison_gaps
+from scripts.reporting.sentences import comparison_gaps, gap_words
 from tests.unit.reporting import synthetic_reports as synthetic
 
 
@@ -50,10 +50,10 @@ def test_a_run_that_compares_nothing_says_so():
 def test_what_could_not_be_paired_comes_with_the_requests_that_failed():
     effect = {**synthetic.effect(0.1), "n_unpaired": 2, "trial": "t", "baseline": "c"}
 
-    ((_, _, text),) = comparison_gaps([effect], "correct", outcomes={"t": {"errored": 2, "answered": 9}})
+    (gap,) = comparison_gaps([effect], "correct", outcomes={"t": {"errored": 2, "answered": 9}})
 
-    assert text.startswith("2 questions left out")
-    assert text.endswith("(requests without an answer: t 2 errored)")
+    assert gap_words(gap).startswith("2 questions left out")
+    assert (gap.n_pairs, gap.n_unpaired, gap.failed, gap.baseline_failed) == (100, 2, "2 errored", "")
 
 
 def test_fields_that_nobody_knows_become_tables():
@@ -64,12 +64,12 @@ def test_fields_that_nobody_knows_become_tables():
         ],
         "subgroups": {"easy": {"n_pairs": 1200, "effect": {"low": None, "high": 0.5}}},
         "empty": [],
-        "effects": [{**synthetic.effect(0.1), "variance": {"items": 0.2, "replicates": float("nan")}}],
+        "effects": [{**synthetic.effect(0.1), "novelty": {"items": 0.2, "replicates": float("nan")}}],
     }
 
     tables = {table.title: table for table in further_tables([stats])}
 
-    assert set(tables) == {"Sensitivity", "Subgroups", "Variance"}
+    assert set(tables) == {"Sensitivity", "Subgroups", "Novelty"}
     assert tables["Sensitivity"].rows == (("all wrong", "\N{MINUS SIGN}0.01235", "< 0.0001", "yes"),)
     assert [column.label for column in tables["Subgroups"].columns] == [
         "Name",
@@ -78,7 +78,7 @@ def test_fields_that_nobody_knows_become_tables():
         "Effect high",
     ]
     assert tables["Subgroups"].rows == (("easy", "1,200", "—", "0.5"),)
-    assert tables["Variance"].rows == (("all", "correct", "0.2", "—"),)
+    assert tables["Novelty"].rows == (("all", "correct", "0.2", "—"),)
 
 
 def test_the_same_field_of_several_trials_is_one_table():
