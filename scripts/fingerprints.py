@@ -27,6 +27,7 @@ CODE = {
         "providers/chat",
         "providers/responses",
         "providers/anthropic_rows",
+        "providers/fireworks_rows",
         "providers/mistral_rows",
     ),
     "score": ("score", "scorers"),
