@@ -15,7 +15,7 @@ from scripts.analysis.intervals import CodeArray, FloatArray, Labels
 from scripts.analysis.levels import check_level
 from scripts.analysis.replicates import as_rows
 
-METHOD = "gee, binomial, exchangeable; robust wald"
+METHOD = "gee, binomial, exchangeable; bias-reduced robust t"
 """Name of what is computed."""
 
 LEAST_GROUPS = 20
@@ -103,10 +103,12 @@ def gee_effect(
     Notes
     -----
     A logistic model of arm alone, with an exchangeable working correlation within item or cluster, and
-    robust errors, which hold whatever the true correlation is [1]_.  The estimates, correlation and errors
-    are those of statsmodels' ``GEE``, which loops over the groups: with arm as the only predictor four
-    counts say all about a group, so that no group needs a matrix here.  The error of the difference is by
-    the delta method.  Below about 40 groups the errors are somewhat too small [2]_.
+    robust errors, which hold whatever the true correlation is [1]_.  As these are too small with some tens
+    of groups, each group's residuals are corrected for their leverage [2]_, and Student's t with one degree
+    of freedom less than groups takes the place of the normal distribution.  Estimates, correlation and
+    errors are those of statsmodels' ``GEE`` with ``cov_type="bias_reduced"``, which loops over the groups:
+    with arm as the only predictor four counts say all about a group.  The error of the difference is by the
+    delta method.
 
     References
     ----------
@@ -157,6 +159,9 @@ def _obstacle(counts: _Counts, before: FloatArray, after: FloatArray) -> str | N
     answers, right = counts.answers.sum(axis=0), counts.right.sum(axis=0)
     if not bool(np.all(answers > 0)):
         return "an arm without an answer"
+    # Without that group nothing would be left of the arm, so the corrected error has no value.
+    if bool(np.any(np.count_nonzero(counts.answers, axis=0) == 1)):
+        return "an arm with answers from one group only"
     if bool(np.any((right == 0) | (right == answers))):
         return "an arm is always right or always wrong"
     return None
@@ -172,17 +177,24 @@ def _fit(counts: _Counts) -> _Fit | str:
         # Outside, the working correlation matrix has no positive inverse.
         if not -1 / max(most - 1, 1) + 1e-9 < correlation < 1 - 1e-9:
             return f"the working correlation is {correlation:.2f}, at the end of its range"
-        scores, bread = _equations(counts, log_odds, correlation)
+        scores, slopes = _equations(counts, log_odds, correlation)
+        bread = slopes.sum(axis=0)
         step = np.linalg.solve(bread, scores.sum(axis=0))
         log_odds = log_odds + step
         if not np.all(np.abs(log_odds) < MOST_LOG_ODDS):
             return "the estimation did not converge"
         if float(np.abs(step).max()) < 1e-10:
-            inverse = np.linalg.inv(bread)
-            # Not by matrix product: its last digits hang on the number of threads.
-            spread = np.einsum("gi,gj->ij", scores, scores)
-            return _Fit(log_odds, inverse @ spread @ inverse, correlation)
+            return _Fit(log_odds, _covariance(scores, slopes), correlation)
     return "the estimation did not converge"
+
+
+def _covariance(scores: FloatArray, slopes: FloatArray) -> FloatArray:
+    """Robust covariance of the log odds, each group's residuals corrected as by Mancl and DeRouen."""
+    inverse = np.linalg.inv(slopes.sum(axis=0))
+    corrected = np.linalg.solve(np.eye(2) - slopes @ inverse, scores[:, :, np.newaxis])[:, :, 0]
+    # Not by matrix product: its last digits hang on the number of threads.
+    covariance: FloatArray = inverse @ np.einsum("gi,gj->ij", corrected, corrected) @ inverse
+    return covariance
 
 
 def _correlation(counts: _Counts, log_odds: FloatArray) -> float:
@@ -201,7 +213,7 @@ def _correlation(counts: _Counts, log_odds: FloatArray) -> float:
 
 
 def _equations(counts: _Counts, log_odds: FloatArray, correlation: float) -> tuple[FloatArray, FloatArray]:
-    """Each group's estimating function, shape (n_groups, 2), and the sum of their slopes, shape (2, 2)."""
+    """Each group's estimating function, shape (n_groups, 2), and its slopes, shape (n_groups, 2, 2)."""
     share = 1 / (1 + np.exp(-log_odds))
     deviation = np.sqrt(share * (1 - share))
     residuals = (counts.right - counts.answers * share) / deviation
@@ -209,14 +221,14 @@ def _equations(counts: _Counts, log_odds: FloatArray, correlation: float) -> tup
     pull = correlation / (1 + correlation * (counts.answers.sum(axis=1, keepdims=True) - 1))
     total = residuals.sum(axis=1, keepdims=True)
     scores = deviation * (residuals - pull * counts.answers * total) / (1 - correlation)
-    shared = np.einsum("gi,gj->ij", pull * counts.answers, counts.answers)
-    bread = np.outer(deviation, deviation) * (np.diag(counts.answers.sum(axis=0)) - shared)
-    return scores, bread / (1 - correlation)
+    shared = (pull * counts.answers)[:, :, np.newaxis] * counts.answers[:, np.newaxis, :]
+    own = counts.answers[:, :, np.newaxis] * np.eye(2)
+    return scores, np.outer(deviation, deviation) * (own - shared) / (1 - correlation)
 
 
 def _describe(found: GeeEffect, fit: _Fit, confidence_level: float) -> GeeEffect:
     """Odds ratio, difference, intervals and test, from the fit."""
-    from scipy.stats import norm
+    from scipy.stats import t
 
     contrast = np.array([-1.0, 1.0])
     log_ratio = float(contrast @ fit.log_odds)
@@ -226,7 +238,8 @@ def _describe(found: GeeEffect, fit: _Fit, confidence_level: float) -> GeeEffect
     if error <= 1e-9:
         reason = "the arms do not differ in any group"
         return dataclasses.replace(found, method=f"none: {reason}", reason=reason)
-    reach = float(norm.isf((1 - confidence_level) / 2))
+    freedom = found.n_groups - 1
+    reach = float(t.isf((1 - confidence_level) / 2, freedom))
     spread = reach * math.sqrt(max(0.0, float(slope @ fit.covariance @ slope)))
     difference = float(contrast @ share)
     return dataclasses.replace(
@@ -237,6 +250,6 @@ def _describe(found: GeeEffect, fit: _Fit, confidence_level: float) -> GeeEffect
         difference=difference,
         low=max(-1.0, difference - spread),
         high=min(1.0, difference + spread),
-        p_value=max(2 * float(norm.sf(abs(log_ratio) / error)), sys.float_info.min),
+        p_value=max(2 * float(t.sf(abs(log_ratio) / error, freedom)), sys.float_info.min),
         correlation=fit.correlation,
     )

@@ -25,6 +25,10 @@ Labels = ArrayLike | Sequence[object]
 """Cluster labels, one per item, of any kind that can be a key; None or NaN: the item is its own cluster."""
 
 
+NO_ERROR = 1e-12
+"""A standard error of a share below this is the rounding of numbers, not variation."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MeanInterval:
     """A mean and how far it can be trusted."""
@@ -65,13 +69,15 @@ def mean_interval(
     confidence_level : float
         Coverage aimed at, within (0, 1).
     bounds : tuple of float, optional
-        Smallest and largest possible value; a t interval is cut off there.
+        Smallest and largest possible value.  Values between 0 and 1 are shares; an interval of others is
+        cut off at their bounds.
 
     Returns
     -------
     MeanInterval
-        ``method`` is "wilson", "wilson on clusters", "t", "cluster-robust t", "wild cluster bootstrap-t",
-        or "none: ..." where the values do not show how much they vary.
+        ``method`` is "wilson", "wilson on clusters", "wilson, effective sample size"; of values that are not
+        shares "t", "cluster-robust t" or "wild cluster bootstrap-t"; or "none: ..." where the values do not
+        show how much they vary.
 
     Raises
     ------
@@ -82,7 +88,8 @@ def mean_interval(
     Notes
     -----
     Values that are all 0 or 1, no two in one cluster: Wilson's score interval, since an interval from the
-    central limit theorem is too short for fewer than some hundred items [2]_.  Otherwise `robust_interval`.
+    central limit theorem is too short for fewer than some hundred items [2]_.  Other shares, in clusters or
+    averaged over replicates: `share_interval`, for the same reason.  Anything else: `robust_interval`.
     Values that are all 0, or all 1, in clusters show no variation for that formula; Wilson's interval
     then counts every cluster as one item, which is conservative: it takes the items of a cluster to be
     copies of each other.
@@ -111,14 +118,77 @@ def mean_interval(
         return MeanInterval(None, None, None, "none: no values", 0, 0)
     n_clusters = count_clusters(codes)
     has_clusters = n_clusters < len(array)
+    if not is_binary(array) and bounds != (0, 1):
+        return robust_interval(array, codes, confidence_level=confidence_level, bounds=bounds)
     is_uniform = n_clusters > 1 and bool(np.all(array == array[0]))
     if not is_binary(array) or (has_clusters and not is_uniform):
-        return robust_interval(array, codes, confidence_level=confidence_level, bounds=bounds)
+        return share_interval(array, codes, confidence_level=confidence_level)
     mean = float(array.mean())
     # Uniform values are all 0 or all 1, so the count of clusters is whole there too.
     low, high = wilson_interval(round(mean * n_clusters), n_clusters, confidence_level=confidence_level)
     method = "wilson on clusters" if has_clusters else "wilson"
     return MeanInterval(mean, low, high, method, len(array), n_clusters)
+
+
+def share_interval(values: FloatArray, codes: CodeArray, *, confidence_level: float) -> MeanInterval:
+    """
+    Wilson's interval of a mean of shares, on the sample size that their variation shows.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_items,)
+        One share per item, within [0, 1]; at least one.
+    codes : ndarray of int, shape (n_items,)
+        Number of each item's cluster, from `cluster_codes`.
+    confidence_level : float
+        Coverage aimed at, within (0, 1).
+
+    Returns
+    -------
+    MeanInterval
+        Without bounds where there is one cluster, or shares other than 0 and 1 do not vary.
+
+    Notes
+    -----
+    The effective sample size ``p (1 - p) / se**2``, from the cluster-robust error of `t_interval`, is
+    multiplied by ``(z / t)**2`` [1]_ and put into Wilson's formula, as [2]_ recommend.  Values that are 0 or
+    1 count for no more than they are, which also bounds the interval where clusters do not differ by chance.
+    The degrees of freedom are ``n**2 / sum(n_g**2) - 1``, at least 1, for clusters of ``n_g`` items: the
+    effective number of clusters [3]_ where answers weigh alike.  With ``G - 1`` the interval is too short
+    where few clusters hold most of the items.
+
+    References
+    ----------
+    .. [1] E. L. Korn, B. I. Graubard, Confidence intervals for proportions with small expected number of
+       positive counts estimated from survey data, Surv. Methodol. 24 (1998) 193-201.
+    .. [2] N. Dean, M. Pagano, Evaluating confidence interval methods for binomial proportions in clustered
+       surveys, J. Surv. Stat. Methodol. 3 (2015) 484-503.
+    .. [3] A. V. Carter, K. T. Schnepel, D. G. Steigerwald, Asymptotic behavior of a t-test robust to cluster
+       heterogeneity, Rev. Econ. Stat. 99 (2017) 698-709.
+
+    Examples
+    --------
+    >>> result = share_interval(np.array([0.0, 0.0, 0.2, 0.4]), np.arange(4), confidence_level=0.95)
+    >>> round(result.low, 3), round(result.high, 3), result.method
+    (0.023, 0.572, 'wilson, effective sample size')
+    """
+    from scipy.stats import norm, t
+
+    values = np.clip(values, 0.0, 1.0)
+    found = t_interval(values, codes, confidence_level=confidence_level)
+    if found.n_clusters == 1:
+        return found
+    error = standard_error(values, codes) or 0.0
+    mean, most = float(values.mean()), float(len(values)) if is_binary(values) else math.inf
+    size = most if error < NO_ERROR else min(mean * (1 - mean) / error**2, most)
+    if math.isinf(size):
+        return dataclasses.replace(found, low=None, high=None, method="none: no variation")
+    sizes = np.bincount(codes).astype(np.float64)
+    freedom = max(float(sizes.sum() ** 2 / np.sum(sizes**2)) - 1, 1.0)
+    tail = (1 - confidence_level) / 2
+    size *= (float(norm.isf(tail)) / float(t.isf(tail, freedom))) ** 2
+    low, high = wilson_interval(mean * size, size, confidence_level=confidence_level)
+    return dataclasses.replace(found, low=low, high=high, method="wilson, effective sample size")
 
 
 def robust_interval(

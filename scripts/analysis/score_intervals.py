@@ -12,14 +12,15 @@ import math
 from scripts.analysis.levels import check_level
 
 
-def wilson_interval(n_successes: int, n_trials: int, *, confidence_level: float) -> tuple[float, float]:
+def wilson_interval(n_successes: float, n_trials: float, *, confidence_level: float) -> tuple[float, float]:
     """
     Wilson's score interval of a proportion.
 
     Parameters
     ----------
-    n_successes, n_trials : int
-        Counts, ``0 <= n_successes <= n_trials`` and ``n_trials >= 1``.
+    n_successes, n_trials : float
+        Counts, ``0 <= n_successes <= n_trials`` and ``n_trials > 0``; those of an effective sample size need
+        not be whole.
     confidence_level : float
         Coverage aimed at, within (0, 1).
 
@@ -52,7 +53,7 @@ def wilson_interval(n_successes: int, n_trials: int, *, confidence_level: float)
     from statsmodels.stats.proportion import proportion_confint
 
     check_level(confidence_level)
-    if not 0 <= n_successes <= n_trials or n_trials < 1:
+    if not 0 <= n_successes <= n_trials or n_trials <= 0:
         raise ValueError(f"{n_successes} of {n_trials} is not a proportion")
     low, high = proportion_confint(n_successes, n_trials, alpha=1 - confidence_level, method="wilson")
     # At the ends the formula leaves a rounding error on either side of 0 and 1.

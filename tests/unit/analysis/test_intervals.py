@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from scripts.analysis.intervals import MeanInterval, cluster_codes, mean_interval, t_interval
 
@@ -39,27 +41,59 @@ def test_a_cluster_that_is_one_item_once_nan_is_dropped_is_no_cluster() -> None:
     assert at_95([1, 0, NAN, 1], ["a", "b", "b", "c"]).method == "wilson"
 
 
-def test_binary_values_in_clusters_get_the_robust_interval() -> None:
+EFFECTIVE = "wilson, effective sample size"
+
+
+def test_shares_in_clusters_or_of_replicates_get_wilsons_interval_on_the_effective_sample_size() -> None:
     result = at_95([1, 1, 0, 0, 1, 0], ["a", "a", "b", "b", "c", "c"])
-    assert (result.mean, result.method, result.n, result.n_clusters) == (
-        0.5,
-        "wild cluster bootstrap-t",
-        6,
-        3,
-    )
+    assert (result.mean, result.method, result.n, result.n_clusters) == (0.5, EFFECTIVE, 6, 3)
+    assert at_95([0.2, 0.9, 0.4], bounds=(0, 1)).method == EFFECTIVE
+    assert at_95([0.2, 0.9, 0.4], ["a", "a", "b"], bounds=(0.0, 1.0)).method == EFFECTIVE
+
+
+def test_the_effective_sample_size_is_that_of_korn_and_graubard() -> None:
+    # Clusters of equal size, so that the degrees of freedom are one less than clusters.
+    values, clusters = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 0] * 3), np.repeat(np.arange(6), 5)
+    means = values.reshape(6, 5).mean(axis=1)
+    size = values.mean() * (1 - values.mean()) / (means.var(ddof=1) / 6)
+    assert size < 30
+    size *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
+    expected = proportion_confint(values.mean() * size, size, method="wilson")
+    result = at_95(values, clusters)
+    assert (result.low, result.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_answers_that_are_right_or_wrong_count_for_no_more_than_they_are() -> None:
+    # All clusters are alike by chance: their error is zero, and the sample size would be infinite.
+    result = at_95([1, 0] * 20, np.repeat(np.arange(20), 2))
+    size = 40 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 19)) ** 2
+    expected = proportion_confint(size / 2, size, method="wilson")
+    assert (result.low, result.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_cluster_with_most_of_the_items_widens_the_interval() -> None:
+    values = np.tile([1.0, 0.0, 1.0], 20)
+    values[::7] = 0.0
+    large = np.concatenate([np.zeros(30, int), 1 + np.arange(30) // 3])
+    by_size = t_interval(values, large, confidence_level=0.95)
+    result = at_95(values, large)
+    assert result.high - result.low > 1.2 * (by_size.high - by_size.low)  # type: ignore[operator]
 
 
 def test_twenty_clusters_are_enough_for_the_t_interval() -> None:
-    values = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 8)
+    values = 3 * np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 8)
     clusters = np.repeat(np.arange(20), 2)
     assert at_95(values, clusters).method == "cluster-robust t"
     assert at_95(values[:38], clusters[:38]).method == "wild cluster bootstrap-t"
 
 
-def test_two_clusters_bound_no_interval_at_95_percent() -> None:
-    result = at_95([1, 0, 1, 1], ["a", "a", "b", "b"])
+def test_two_clusters_bound_no_interval_at_95_percent_but_that_of_shares() -> None:
+    clusters = ["a", "a", "b", "b"]
+    result = at_95([2, 0, 2, 2], clusters)
     assert (result.low, result.high) == (None, None)
     assert result.method == "none: too few clusters for this level"
+    shares = at_95([1, 0, 1, 1], clusters)
+    assert shares.high - shares.low > 0.9  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -81,7 +115,7 @@ def test_uniform_binary_values_in_clusters_count_the_clusters(value: float) -> N
         # Their mean is not exactly 0.1: the rounding error is no variation.
         ([0.1] * 30, None, "none: no variation"),
         # Every cluster has the same mean, so the formula's error is zero.
-        ([1, 0, 1, 0], ["a", "a", "b", "b"], "none: no variation"),
+        ([2, 0, 2, 0], ["a", "a", "b", "b"], "none: no variation"),
     ],
 )
 def test_an_interval_that_would_claim_certainty_is_none_with_a_reason(
@@ -93,11 +127,11 @@ def test_an_interval_that_would_claim_certainty_is_none_with_a_reason(
 
 
 def test_bounds_cut_a_t_interval_off() -> None:
-    values = [0.95, 1.0, 0.7]
-    free, cut = at_95(values), at_95(values, bounds=(0.0, 1.0))
+    values = [1.9, 2.0, 1.4]
+    free, cut = at_95(values), at_95(values, bounds=(0.0, 2.0))
     assert free.high is not None
-    assert free.high > 1
-    assert (cut.low, cut.high) == (free.low, 1.0)
+    assert free.high > 2
+    assert (cut.low, cut.high) == (free.low, 2.0)
 
 
 @pytest.mark.parametrize("values", [[0.5, 1.5], [-0.5, 0.5], [0, 1, 2]])
