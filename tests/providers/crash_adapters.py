@@ -63,6 +63,8 @@ class Service:
     """Of the steps that neither change a file nor start a batch, the sweep takes every so many."""
     start_call: str = ""
     """How the call begins that starts a batch."""
+    every: int = 1
+    """The sweep kills in front of every so many of the steps: what is the adapter's own share is small."""
     read_asked: Callable[[], Counter[str]] | None = None
     """Reads how often each question was asked, where one that was with the server at a kill may be asked
     again; None where a batch that was started goes on by itself."""
@@ -151,6 +153,7 @@ def together_service(folder: Path) -> Iterator[Service]:
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
+            every=2,
             stride=8,
             start_call="POST /v1/batches ",
         )
@@ -178,6 +181,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
+            every=2,
             stride=8,
             start_call="POST /v1/batch/jobs ",
         )
@@ -207,6 +211,7 @@ def fireworks_service(folder: Path) -> Iterator[Service]:
                 "scripts.providers.fireworks_batch:READY_REST_S": 0.0,
             },
             read_books=lambda _: keys_of(service.asked),
+            every=2,
             stride=8,
             start_call=f"POST /v1/{fireworks_server.HOME}/batchInferenceJobs",
         )
@@ -262,6 +267,7 @@ def local_service(folder: Path) -> Iterator[Service]:
             patches={"scripts.providers.local_asking:MAX_TRIES": 1},
             read_books=local_books,
             prepare=books.use,
+            every=5,
             stride=8,
             start_call="POST /v1/chat/completions ",
             read_asked=lambda: Counter(service.asked),
@@ -320,7 +326,8 @@ def simulated_service(folder: Path) -> Iterator[Service]:
         pq.write_table(table, path)
 
     rates = {"errored": 0.25, "expired": 0.2}
-    yield Service(model={"provider": "simulated", **rates}, read_books=local_books, prepare=write_items)
+    model = {"provider": "simulated", **rates}
+    yield Service(model=model, read_books=local_books, prepare=write_items, every=3)
 
 
 @contextlib.contextmanager
@@ -328,7 +335,7 @@ def replay_service(folder: Path) -> Iterator[Service]:
     rows = [{"model": "m", "prompt": "p", "item_id": f"q{n}", "text": "yes"} for n in range(1, N_ITEMS)]
     (folder / "recorded.jsonl").write_text("".join(map(dump_line, rows)), encoding="utf-8")
     recorded = str(folder / "recorded.jsonl")
-    yield Service(model={"provider": "replay", "recorded": recorded}, read_books=local_books)
+    yield Service(model={"provider": "replay", "recorded": recorded}, read_books=local_books, every=3)
 
 
 ADAPTERS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Service]]] = {

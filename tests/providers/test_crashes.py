@@ -209,7 +209,9 @@ def test_a_kill_in_front_of_any_step_costs_nothing_and_loses_nothing(
 ) -> None:
     undisturbed, _ = calm
     n_decisions = 0
-    for kill_at in range(1, MAX_STEPS):
+    with bench(name, driver, tmp_path / "service") as one:
+        every = one.service.every
+    for kill_at in range(1, MAX_STEPS, every):
         with bench(name, driver, tmp_path / f"{kill_at}") as disturbed:
             ended = disturbed.run(kill_at=kill_at, stride=disturbed.service.stride)
             disturbed.finish()

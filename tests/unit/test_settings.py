@@ -41,6 +41,7 @@ def test_defaults_are_filled_in_at_every_level(experiment: SmallExperiment) -> N
         "confidence_level": 0.95,
         "adjustment": "holm",
         "equivalence_margin": 0.02,
+        "subgroups": [],
         "family": ["correct"],
     }
 
