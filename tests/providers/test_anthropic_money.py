@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import traceback
@@ -176,7 +177,9 @@ def test_a_call_that_came_to_nothing_is_made_again_once_that_is_sure(bench, serv
         bench.submit()
     assert service.calls.count("create") == 1
     monkeypatch.setattr(anthropic_lost, "SETTLING", datetime.timedelta(minutes=-1))
-    monkeypatch.setattr(AnthropicBatch, "lag_seconds", 0.0)
+    patient = AnthropicBatch.from_settings
+    hasty = lambda _, *about: dataclasses.replace(patient(*about), lag_seconds=0.0)  # noqa: E731
+    monkeypatch.setattr(AnthropicBatch, "from_settings", classmethod(hasty))
     bench.submit()
     assert bench.poll() == ["answered"] * N
     assert sizes(service) == [N]

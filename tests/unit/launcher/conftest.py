@@ -1,6 +1,7 @@
 """Warm servers whose jobs are in ``launcher_jobs``, and clients that talk to them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -91,3 +92,11 @@ def is_running() -> Callable[[int], bool]:
             return False
 
     return running
+
+
+@pytest.fixture(autouse=True)
+def hear_ctrl_c() -> Iterator[None]:
+    """Pass on no ignored Ctrl-C: what a shell starts in the background ignores it, with all its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
