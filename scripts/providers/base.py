@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from scripts.errors import LimitError
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -63,6 +64,23 @@ class Limits:
         }
         known = {name: [limit for limit in limits if limit is not None] for name, limits in both.items()}
         return Limits(**{name: min(limits) for name, limits in known.items() if limits})
+
+    def check_payload(self, payload: Path, *, where: str, taker: str = "a batch") -> None:
+        """
+        Refuse a payload that is larger than `taker` takes.
+
+        Raises
+        ------
+        LimitError
+            With both sizes; nothing was sent.
+        """
+        n_bytes = payload.stat().st_size
+        if n_bytes > self.max_bytes:
+            raise LimitError(
+                f"the shard has {n_bytes:,} bytes, but {taker} takes {self.max_bytes:,}",
+                where=where,
+                fix="Lower max_bytes or max_requests of the provider.",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
-from scripts.errors import LimitError, NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.errors import NoBatchError, ProviderError, UnknownOutcomeError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, need_id
@@ -194,13 +194,7 @@ class FireworksBatch(Provider):
 
     def _prepare(self, payload: Path, name: str) -> None:
         """Bring the payload into a dataset that is ready; goes on where an earlier call left off."""
-        n_bytes = payload.stat().st_size
-        if n_bytes > self.limits.max_bytes:
-            raise LimitError(
-                f"the shard has {n_bytes:,} bytes, but an upload takes {self.limits.max_bytes:,}",
-                where=self._where,
-                fix="Lower max_bytes or max_requests of the provider.",
-            )
+        self.limits.check_payload(payload, where=self._where, taker="an upload")
         state = self._dataset_state(name)
         if state is None:
             self._create_dataset(payload, name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from scripts.errors import LimitError, PipelineError
+from scripts.errors import PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, need_id
@@ -143,13 +143,7 @@ class OpenAIBatch(Provider):
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Upload the file, then start the batch, once: see `Provider.create`."""
-        n_bytes = payload.stat().st_size
-        if n_bytes > self.limits.max_bytes:
-            raise LimitError(
-                f"the shard has {n_bytes:,} bytes, but a batch takes {self.limits.max_bytes:,}",
-                where=self._errors.where,
-                fix="Lower max_bytes or max_requests of the provider.",
-            )
+        self.limits.check_payload(payload, where=self._errors.where)
         with self._told(self._errors.of_upload):
             file_id = self._upload(payload, key)
         with self._told(functools.partial(self._errors.of_create, key)):
