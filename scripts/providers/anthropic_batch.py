@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from scripts.errors import LimitError
 from scripts.files import dump_line
 from scripts.providers.anthropic_lost import count_requests, find_lost_batch
 from scripts.providers.anthropic_rows import decode_message_row
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 PATH = "/v1/messages/batches"
-HEAD, COMMA, TAIL = b'{"requests":[', b",", b"]}"
+HEAD, TAIL = b'{"requests":[', b"]}"
 
-LIMITS = Limits(max_requests=100_000, max_bytes=256 * 1000**2 - len(HEAD + TAIL) - 100_000 * len(COMMA))
+LIMITS = Limits(max_requests=100_000, max_bytes=256 * 1000**2 - len(HEAD + TAIL))
 """https://platform.claude.com/docs/en/build-with-claude/batch-processing, read 2026-11: 100,000 requests or
-256 MB, whichever is reached first; the brackets and commas around the lines count too."""
+256 MB, whichever is reached first; the brackets around the lines count too."""
 
 KEPT_DAYS = 29
 """How long results can be fetched: the same page, read 2026-11."""
@@ -140,9 +139,8 @@ class AnthropicBatch(Provider):
         import httpx2
         from anthropic.types.messages import MessageBatch
 
-        n_requests = _count_lines(payload)
-        self._check_size(payload, n_requests)
-        size = payload.stat().st_size + len(HEAD + TAIL) + (n_requests - 1) * len(COMMA)
+        self.limits.check_payload(payload, where=self._where)
+        size = payload.stat().st_size + len(HEAD + TAIL)
         try:
             batch = self.client.post(
                 PATH,
@@ -180,9 +178,7 @@ class AnthropicBatch(Provider):
         with self._reading(f"the results of batch {batch_id}"):
             results = self.client.messages.batches.with_streaming_response.results(batch_id)
             with results as response, into.open("w+b") as handle:
-                append_rows(response.iter_bytes(), handle)
-        with into.open("rb") as handle:
-            return sum(1 for line in handle if line.strip())
+                return append_rows(response.iter_bytes(), handle)
 
     def _batch(self, batch_id: str) -> MessageBatch:
         with self._reading(f"batch {batch_id}"):
@@ -198,16 +194,6 @@ class AnthropicBatch(Provider):
             yield
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
             raise self._errors.of_read(what, error) from None
-
-    def _check_size(self, payload: Path, n_requests: int) -> None:
-        n_bytes = payload.stat().st_size
-        if n_requests > self.limits.max_requests or n_bytes > self.limits.max_bytes:
-            raise LimitError(
-                f"{n_requests:,} requests with {n_bytes:,} bytes, but a batch takes "
-                f"{self.limits.max_requests:,} with {self.limits.max_bytes:,}",
-                where=str(payload),
-                fix="Nothing was sent. Lower max_requests or max_bytes.",
-            )
 
     @functools.cached_property
     def client(self) -> anthropic.Anthropic:
@@ -269,23 +255,15 @@ def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
         )
 
 
-def _count_lines(path: Path) -> int:
-    return sum(block.count(b"\n") for block in _read_blocks(path))
-
-
 def _stream_body(payload: Path) -> Iterator[bytes]:
     """Yield the call's body in pieces: the payload's lines as one JSON array."""
     yield HEAD
-    held = b""  # behind the last line feed there is no comma
-    for block in _read_blocks(payload):
-        yield (held + block[:-1]).replace(b"\n", b"\n" + COMMA)
-        held = block[-1:]
-    yield held + TAIL
-
-
-def _read_blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as handle:
-        yield from iter(lambda: handle.read(CHUNK_BYTES), b"")
+    with payload.open("rb") as handle:
+        held = b""  # behind the last line feed there is no comma
+        while block := handle.read(CHUNK_BYTES):
+            yield (held + block[:-1]).replace(b"\n", b",")
+            held = block[-1:]
+        yield held + TAIL
 
 
 def _count_done(batch: MessageBatch) -> int | None:

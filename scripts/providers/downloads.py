@@ -11,9 +11,14 @@ from typing import BinaryIO
 CHUNK_BYTES = 1 << 20
 
 
-def append_rows(chunks: Iterable[bytes], handle: BinaryIO) -> None:
+def append_rows(chunks: Iterable[bytes], handle: BinaryIO) -> int:
     r"""
     Append a file of JSON rows; the last one gets its line feed.
+
+    Returns
+    -------
+    int
+        The number of lines.
 
     Raises
     ------
@@ -25,12 +30,14 @@ def append_rows(chunks: Iterable[bytes], handle: BinaryIO) -> None:
     >>> import io
     >>> handle = io.BytesIO()
     >>> append_rows([b'{"a": 1}', b'\n{"b"', b": 2}"], handle)
+    2
     >>> handle.getvalue()
     b'{"a": 1}\n{"b": 2}\n'
     """
-    start = handle.tell()
+    start, n_lines = handle.tell(), 0
     for chunk in chunks:
         handle.write(chunk)
+        n_lines += chunk.count(b"\n")
     last = _last_line(handle, start)
     try:
         json.loads(last or "{}")
@@ -38,6 +45,8 @@ def append_rows(chunks: Iterable[bytes], handle: BinaryIO) -> None:
         raise ValueError("the file did not come whole") from None
     if last and not last.endswith(b"\n"):
         handle.write(b"\n")
+        n_lines += 1
+    return n_lines
 
 
 def _last_line(handle: BinaryIO, start: int) -> bytes:
