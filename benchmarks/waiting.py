@@ -29,6 +29,8 @@ from benchmarks.batch_server import Service, serving
 ROOT = Path(__file__).resolve().parent.parent
 N_CORES = 2
 PATIENCE_S = 900.0
+SETTLING_POLLS = 3
+"""The pauses between looks grow to poll_seconds: their sum until then, in poll_seconds."""
 MEGABYTE = 1024**2
 
 
@@ -147,6 +149,7 @@ def main(n_trials: int, poll_seconds: float, measured_seconds: float) -> None:
                 began = time.monotonic()
                 wait_for_all(folder, root, n_trials)
                 print(f"all are waiting after {time.monotonic() - began:.0f} s", flush=True)
+                time.sleep(SETTLING_POLLS * poll_seconds)
                 rates = cpu_rates(root, measured_seconds)
                 for name, rate in sorted(rates.items()):
                     print(f"  {name:<20}{rate:>8.2%} of a core")

@@ -82,7 +82,7 @@ class Supervisor:
         self._write_run_files()
         self._warm = warm.start(
             self.settings.logs_root / "warm.log",
-            modules=[*WARM_MODULES, *self._modules_of_providers()],
+            modules=self._warm_modules(),
         )
         self._write_state(is_live=True)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,10 +90,17 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="run-watch", daemon=True)
         self._thread.start()
 
-    def _modules_of_providers(self) -> list[str]:
-        """What jobs load that talk to the run's providers: a second and 60 MB for each that is not warm."""
+    def _warm_modules(self) -> list[str]:
+        """
+        List what jobs load, in the order in which they need it.
+
+        A provider's client takes a second and 60 MB in each job that does not find it warm.
+        """
         adapters = [name for name in adapter_modules(self.settings) if name not in WARM_MODULES]
-        return [*adapters, "scripts.pricing"] if adapters else []
+        if not adapters:
+            return list(WARM_MODULES)
+        first_sender = WARM_MODULES.index("scripts.submit")
+        return [*WARM_MODULES[:first_sender], "scripts.pricing", *adapters, *WARM_MODULES[first_sender:]]
 
     def finish(self, *, succeeded: bool) -> None:
         """Say how the run ended; a stop that was honoured does not block the next start."""

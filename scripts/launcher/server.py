@@ -28,41 +28,41 @@ from scripts.launcher.job import Request, reason_to_refuse, run_and_exit
 
 WARM_MODULES = (
     "json",
+    "yaml",
     "pyarrow",
     "pyarrow.parquet",
     "pyarrow.compute",
     "pyarrow.acero",
     "pyarrow.dataset",
-    "pyarrow.pandas_compat",
+    "scripts.trials",
+    "scripts.prepare",
+    "scripts.mark",
+    "jinja2",
+    "jinja2.sandbox",
+    "scripts.providers",
+    "scripts.providers.replay",
+    "scripts.providers.simulated",
+    "scripts.build",
+    "scripts.submit",
+    "scripts.poll",
     "encodings.ascii",
     "encodings.unicode_escape",
     "numpy",
     "numpy.random",
     "pandas",
+    "pyarrow.pandas_compat",
+    "scripts.parse",
+    "scripts.scorers",
+    "scripts.score",
     "scipy.stats",
     "statsmodels.stats.proportion",
     "statsmodels.stats.multitest",
     "statsmodels.stats.contingency_tables",
-    "jinja2",
-    "jinja2.sandbox",
-    "yaml",
-    "scripts.trials",
-    "scripts.providers",
-    "scripts.providers.replay",
-    "scripts.providers.simulated",
-    "scripts.prepare",
-    "scripts.build",
-    "scripts.submit",
-    "scripts.poll",
-    "scripts.parse",
-    "scripts.scorers",
-    "scripts.score",
     "scripts.stats",
     "scripts.costs",
     "scripts.report",
-    "scripts.mark",
 )
-"""What phases import, in the order in which the first jobs need it."""
+"""What phases import, in the order in which the first jobs need it: a phase behind what it needs."""
 
 MODULE_PREFIX = "scripts."
 """Only modules of this package are run warm."""
@@ -125,6 +125,8 @@ class Server:
         self.lifeline = lifeline
         self.prefix = prefix
         self.jobs: set[Job] = set()
+        self.cold: set[str] = set()
+        self.held: list[tuple[Job, Request]] = []
         self.stopping = False
         self.listening = False
         # A job holds at most five descriptors; whoever finds no room waits in the socket's queue.
@@ -134,8 +136,15 @@ class Server:
         listener.setblocking(False)
 
     def warm_up(self, modules: Iterable[str]) -> None:
-        """Import modules one by one; serve whoever is waiting in between."""
-        for name in modules:
+        """
+        Import modules one by one; serve whoever is waiting in between.
+
+        A job of a module that is still to come waits for it: a child that imports the clients of providers by
+        itself takes a second and 60 MB, and hundreds of them would keep this process from getting there.
+        """
+        names = list(modules)
+        self.cold = set(names)
+        for name in names:
             self.serve_waiting()
             if self.stopping:
                 return
@@ -151,6 +160,8 @@ class Server:
             except Exception:
                 # Not hidden: the job that needs the module imports it again and shows the error.
                 traceback.print_exc()
+            self.cold.discard(name)
+            self.start_held()
         gc.collect()
         gc.freeze()  # or a child's first collection would copy every page that it shares
 
@@ -243,11 +254,22 @@ class Server:
         reason = reason_to_refuse(request, self.prefix)
         if len(job.streams) != 3:
             reason = "its standard streams did not arrive"
-        if reason is None:
+        if reason is None and request.module in self.cold:
+            self.held.append((job, request))
+        elif reason is None:
             self.start(job, request)
         else:
             print(f"{request.module} is left to plain python: {reason}", flush=True)
             self.drop(job)
+
+    def start_held(self) -> None:
+        """Start the jobs that waited for their module, but not those whose client has gone away."""
+        held, self.held = self.held, []
+        for job, request in held:
+            if request.module in self.cold:
+                self.held.append((job, request))
+            elif job in self.jobs:
+                self.start(job, request)
 
     def start(self, job: Job, request: Request) -> None:
         """Acknowledge the job, then fork: should this process die in between, it is not run twice."""

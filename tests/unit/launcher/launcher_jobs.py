@@ -42,6 +42,11 @@ def parent(*_: str) -> int:
     return 0
 
 
+def loaded(name: str) -> int:
+    print(name in sys.modules)
+    return 0
+
+
 def echo(*arguments: str) -> int:
     print("arguments", [os.fsencode(argument) for argument in arguments])
     print("stdin", sys.stdin.read().strip())

@@ -81,6 +81,18 @@ def test_jobs_are_served_while_the_server_still_warms_up(launcher: Any) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_job_waits_for_what_stands_in_front_of_its_module(launcher: Any, tmp_path: Path) -> None:
+    server = launcher.serve("launcher_slow", "launcher_jobs")
+    gone = launcher.start("sleep", str(tmp_path / "started"), "30")
+    waiting = [launcher.start("loaded", "launcher_slow", text=True) for _ in range(3)]
+    time.sleep(0.5)
+    gone.kill()
+    assert [process.communicate(timeout=30)[0] for process in waiting] == ["True\n"] * 3
+    assert launcher.parent_of_job() == server.process.pid
+    gone.communicate()
+    assert not (tmp_path / "started").exists()
+
+
 def test_a_module_that_cannot_be_imported_is_logged_and_passed_over(
     launcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
