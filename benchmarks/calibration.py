@@ -84,7 +84,8 @@ def summary(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         if found["rate"] is not None and found["n"] in sizes:
             method = found["method"] if found["promise"] == "coverage" else f"*{found['method']}*"
             rows.setdefault((method, kind_of_data(found)), {}).setdefault(found["n"], []).append(found)
-    for (method, kind), by_size in rows.items():
+    methods = list(dict.fromkeys(method for method, _ in rows))
+    for (method, kind), by_size in sorted(rows.items(), key=lambda row: methods.index(row[0][0])):
         parts = [span(by_size[n]) if n in by_size else "" for n in sizes]
         yield f"| {method} | {kind} | " + " | ".join(parts) + " |"
 

@@ -16,7 +16,6 @@ from benchmarks.calibration_pairs import (
     LEVEL,
     N_ITEMS,
     RESAMPLES,
-    SKEW,
     Bounds,
     Codes,
     Method,
@@ -111,7 +110,7 @@ def subgroup_cases(n: int, rate: float) -> Iterator[Case]:
     ):
         same, none = arms(design, rate + GAIN, rate), arms(design, rate, rate)
         yield null_case(
-            Method("interaction of subgroups", interaction, few=(0.0, 0.1), exception=SKEW),
+            Method("interaction of subgroups", interaction),
             design,
             rate,
             same,

@@ -145,12 +145,14 @@ def subgroup_effects(
     -----
     Effects as in `scripts.analysis.paired.paired_effect`.  The interaction test without clusters is Cochran's
     Q of the groups' mean differences [1]_; in clusters, Wald's test of equal means with their cluster-robust
-    covariance, referred to F with one degree of freedom less than there are clusters.
+    covariance, referred to Hotelling's T-squared [2]_ for as many observations as there are clusters: with
+    few of them, the covariance is itself an estimate.
 
     References
     ----------
     .. [1] W. G. Cochran, The combination of estimates from different experiments, Biometrics 10 (1954)
        101-129.
+    .. [2] H. Hotelling, The generalization of Student's ratio, Ann. Math. Stat. 2 (1931) 360-378.
 
     Examples
     --------
@@ -266,11 +268,15 @@ def _wald(found: GroupMeans, n_clusters: int) -> Interaction:
         return _no_interaction("clusters tie the groups together")
     apart = contrasts @ found.means
     statistic = float(apart @ np.linalg.solve(covariance, apart))
+    second = n_clusters - freedom
     return Interaction(
         statistic=statistic,
         degrees_of_freedom=freedom,
-        p_value=max(float(f.sf(statistic / freedom, freedom, n_clusters - 1)), sys.float_info.min),
-        method="wald, cluster-robust f",
+        p_value=max(
+            float(f.sf(statistic * second / (freedom * (n_clusters - 1)), freedom, second)),
+            sys.float_info.min,
+        ),
+        method="wald, cluster-robust hotelling",
     )
 
 

@@ -164,18 +164,18 @@ def _group_comparisons(comparisons: Sequence[Mapping[str, Any]]) -> list[tuple[s
     return named
 
 
-def _power_table(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+def _comparisons_table(title: str) -> Table:
     from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column("comparison", ratio=1, overflow="fold")
+    return table
+
+
+def _power_table(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     from rich.text import Text
 
-    table = Table(
-        title="Smallest detectable difference, in points of correct answers",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    table.add_column("comparison", ratio=1, overflow="fold")
+    table = _comparisons_table("Smallest detectable difference, in points of correct answers")
     table.add_column("dataset", overflow="fold")
     for header in ("items", "80 % power", "90 % power"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -195,17 +195,9 @@ def _points(difference: float) -> str:
 
 
 def _needed_table(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        title="Items needed to find a difference of so many points",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    table.add_column("comparison", ratio=1, overflow="fold")
+    table = _comparisons_table("Items needed to find a difference of so many points")
     table.add_column("power", justify="right", no_wrap=True)
     for needed in groups[0][1]["needed_items"]:
         table.add_column(f"{100 * needed['difference']:g}", justify="right", no_wrap=True)

@@ -95,6 +95,18 @@ def test_a_page_is_printed_with_its_examples_and_without_its_controls(show, brow
     assert heights[0] == 0 < heights[1]
 
 
+def test_folded_parts_are_open_on_paper_only(show, browser):
+    show(_hostile_trial())
+    count = "document.querySelectorAll('details{}').length"
+    n_all, n_open = browser.run(count.format("")), browser.run(count.format("[open]"))
+    browser.run(f"addEventListener('beforeprint', () => {{ window.seen = {count.format('[open]')} }})")
+
+    browser.print()
+
+    assert browser.run("window.seen") == n_all > n_open
+    assert browser.run(count.format("[open]")) == n_open
+
+
 def test_every_figure_and_control_has_a_name(show, browser):
     page = synthetic.run_page(synthetic.realistic_results())
     value = embed.columns(synthetic.many_questions(40), trial="t", baseline="control")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from statsmodels.stats import meta_analysis
+from statsmodels.stats import meta_analysis, multivariate
 
 from scripts.analysis.subgroups import Interaction, subgroup_effects
 
@@ -51,5 +51,18 @@ def test_in_clusters_it_is_the_robust_wald_test_of_a_regression_on_the_groups(se
     expected = fit.wald_test(np.array([[1.0, 0, -1], [0, 1, -1]]), use_f=True, scalar=True)
     found = interaction(differences, field, clusters)
     factor = (n_clusters - 1) / n_clusters
-    assert found.method == "wald, cluster-robust f"
+    assert found.method == "wald, cluster-robust hotelling"
     assert found.statistic == pytest.approx(2 * expected.statistic * factor, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_clusters_that_are_all_alike_it_is_hotellings_test_of_their_contrasts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n_clusters = 12
+    values = rng.normal(0, 1, (n_clusters, 3, 2)) + rng.normal(0, 1, (n_clusters, 3, 1))
+    clusters, field = np.repeat(np.arange(n_clusters), 6), np.tile([0, 0, 1, 1, 2, 2], n_clusters)
+    means = values.mean(axis=2)
+    expected = multivariate.test_mvmean(means[:, :2] - means[:, 2:], np.zeros(2))
+    found = interaction(values.ravel(), field, clusters)
+    assert found.statistic == pytest.approx(expected.t2, rel=1e-9)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)

@@ -33,3 +33,13 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     said.textContent = isCopied ? "Copied." : "Selected: copy it with the keyboard.";
   });
 }
+
+// On paper nothing can be unfolded.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const part of folded) part.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const part of folded) part.open = false;
+});

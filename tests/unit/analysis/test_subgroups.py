@@ -124,7 +124,7 @@ def test_clusters_across_groups_are_told_by_the_covariance() -> None:
     rng = np.random.default_rng(4)
     trial, baseline = (rng.random((2, 200)) < 0.5).astype(float)
     found = analyse(trial, baseline, ["a", "b"] * 100, np.repeat(np.arange(50), 4)).interaction
-    assert (found.method, found.i_squared) == ("wald, cluster-robust f", None)
+    assert (found.method, found.i_squared) == ("wald, cluster-robust hotelling", None)
 
 
 @pytest.mark.parametrize(
