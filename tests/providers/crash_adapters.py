@@ -177,7 +177,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "mistral", "model": "mistral-small-latest"},
-            options={"base_url": service.url.removesuffix("/v1")},
+            options={"base_url": service.url},
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -193,7 +193,7 @@ class FireworksWithFates(fireworks_server.FireworksServer):
 
     def look(self, name: str) -> dict[str, Any]:
         found = fates(self.asked, name)
-        self.states = [f"JOB_STATE_{'EXPIRED' if 'expired' in found.values() else 'COMPLETED'}"]
+        self.statuses = [f"JOB_STATE_{'EXPIRED' if 'expired' in found.values() else 'COMPLETED'}"]
         self.finish = finish_by(found, fireworks_replies.answer, {"errored": fireworks_replies.failed})
         return super().look(name)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fireworks_fixtures import MODEL, server_fixture  # noqa: F401 - fixtures
+from batch_peers import PEERS, make_requests, server_fixture, start  # noqa: F401 - fixtures
+from faulty_server import Fault
 from fireworks_replies import answer, failed
-from fireworks_server import ACCOUNT, Fault
-from openai_requests import make_requests
+from fireworks_server import ACCOUNT
 
 from scripts.checks import check_settings
 from scripts.errors import NoBatchError, PipelineError, ProviderError, UnknownOutcomeError
@@ -29,6 +29,14 @@ from scripts.state_utils import StopRequested
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import Killed, events, make_settings, write_requests
 from tests.workflow.harness import Experiment, simulated_config
+
+MODEL = PEERS["fireworks"].model
+
+
+@pytest.fixture
+def peer():
+    return PEERS["fireworks"]
+
 
 OPTIONS = {"account": ACCOUNT, "poll_seconds": 0.02, "timeout_seconds": 60}
 
@@ -66,7 +74,7 @@ def run(settings, *, phases=("submit", "poll"), n=4):
 def test_a_run_sends_and_bills_every_request_once(settings, server):
     rows = run(settings)
     assert len(server.billed) == len(set(server.billed)) == len(rows) == 4
-    assert (run(settings), len(server.jobs)) == (rows, 1)
+    assert (run(settings), len(server.batches)) == (rows, 1)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,7 @@ def test_a_job_that_is_not_found_at_once_is_not_lost_and_one_that_is_gone_is_an_
     monkeypatch.setattr(FireworksBatch, "lag_seconds", 30.0)
     server.faults["look"] = [Fault(status=404, times=2)]
     assert len(run(settings)) == 4
-    assert len(server.jobs) == 1
+    assert len(server.batches) == 1
     monkeypatch.setattr(FireworksBatch, "lag_seconds", 0.0)
     run(settings, phases=["submit"], n=5)
     server.faults["look"] = [Fault(status=404, times=99)]
@@ -157,19 +165,19 @@ def test_expired_failed_double_and_shuffled_rows_are_sent_again_or_counted_once(
         random.Random(1).shuffle(done)
         return done, [failed(rows[0], 503)]
 
-    server.states, server.finish = ["JOB_STATE_RUNNING", "JOB_STATE_EXPIRED"], finish
+    server.statuses, server.finish = ["JOB_STATE_RUNNING", "JOB_STATE_EXPIRED"], finish
     rows = run(settings, n=8)
     assert [len([row for row in rows if row["attempt"] == attempt]) for attempt in (1, 2)] == [8, 2]
     assert [row["absent"] for row in rows if row["row"] is None] == ["expired"]
-    assert (len(server.billed), len(server.jobs)) == (10, 2)
+    assert (len(server.billed), len(server.batches)) == (10, 2)
 
 
 def test_a_job_rejected_for_good_is_counted_and_named(server, tmp_path):
     settings = experiment_settings(server, tmp_path, max_attempts=2)
-    server.problems = ["Dataset has a syntax error"] * 9
+    server.reasons = ["Dataset has a syntax error"] * 9
     with pytest.raises(ProviderError, match="4 errored"):
         run(settings)
-    assert (len(server.jobs), server.billed) == (2, [])
+    assert (len(server.batches), server.billed) == (2, [])
     with Ledger(settings.run_root / "ledger" / settings.trials[0].name) as ledger:
         assert {entry.error for entry in ledger.shards.values()} == {
             "INVALID_ARGUMENT: Dataset has a syntax error"
@@ -179,10 +187,10 @@ def test_a_job_rejected_for_good_is_counted_and_named(server, tmp_path):
 @pytest.mark.parametrize("word", ["JOB_STATE_PENDING", "JOB_STATE_RESTING"])
 def test_a_job_that_waits_for_ever_is_given_up_and_stays_at_the_provider(server, tmp_path, word):
     settings = experiment_settings(server, tmp_path, max_wait_hours=0.0001)
-    server.states = [word]
+    server.statuses = [word]
     with pytest.raises(ProviderError, match="is not done after"):
         run(settings)
-    server.states = ["JOB_STATE_COMPLETED"]
+    server.statuses = ["JOB_STATE_COMPLETED"]
     assert len(run(settings)) == 4
     assert len(server.billed) == 4
 
@@ -214,7 +222,7 @@ TROUBLE = [
 def test_whatever_goes_wrong_every_request_is_billed_once(settings, server, seed):
     chance = random.Random(seed)
     server.looks_until_ready = chance.randrange(4)
-    server.states = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED"]
+    server.statuses = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED"]
     for call in ("dataset", "upload", "look_dataset", "create", "look", "endpoint", "download"):
         server.faults[call] = [dataclasses.replace(fault) for fault in chance.choices(TROUBLE, k=3)]
     for _ in range(30):
@@ -302,7 +310,7 @@ def test_every_setting_that_the_provider_takes_passes(server, tmp_path):
 
 @pytest.mark.workflow
 def test_a_whole_run_against_the_server_leaves_the_key_nowhere(server, tmp_path):
-    server.states = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED"]
+    server.statuses = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED"]
     config = simulated_config(
         models={"llama": {"provider": "fireworks", "model": MODEL}},
         providers={"fireworks": {"base_url": server.url, "account": ACCOUNT, "poll_seconds": 0.1}},
@@ -316,7 +324,7 @@ def test_a_whole_run_against_the_server_leaves_the_key_nowhere(server, tmp_path)
     assert all(trial["cost_usd"] > 0 for trial in experiment.summary()["trials"])
     again = experiment.run()
     assert "Nothing to be done" in again.stderr + again.stdout
-    assert len(server.jobs) == 2
+    assert len(server.batches) == 2
     assert os.environ["FIREWORKS_API_KEY"] not in done.stdout + done.stderr + json.dumps(
         read_json(experiment.root / "run_state.json")
     )

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai_fixtures import server_fixture  # noqa: F401 - fixtures
-from openai_requests import make_requests
+from batch_peers import PEERS, make_requests, server_fixture, start  # noqa: F401 - fixtures
 from openai_server import Fault, answer, expired
 
 from scripts.checks import check_settings
@@ -31,6 +30,12 @@ from scripts.state_utils import StopRequested
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import Killed, events, make_settings, write_requests
 from tests.workflow.harness import Experiment, simulated_config
+
+
+@pytest.fixture
+def peer():
+    return PEERS["openai"]
+
 
 OPTIONS = {"poll_seconds": 0.02, "timeout_seconds": 60}
 

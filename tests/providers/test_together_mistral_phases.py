@@ -13,7 +13,7 @@ from typing import Any
 import mistral_server
 import pytest
 import together_server
-from openai_requests import make_requests
+from batch_peers import make_requests
 from openai_server import Fault, OpenAIServer, answer
 
 from scripts.checks import check_settings
@@ -74,7 +74,7 @@ def mistral_case(service):
         name="mistral",
         model="mistral-small-latest",
         service=service,
-        base_url=service.url.removesuffix("/v1"),
+        base_url=service.url,
         failed=functools.partial(mistral_server.failed, status=500),
         expired="TIMEOUT_EXCEEDED",
         retries="scripts.providers.mistral_batch.LIST_PATIENCE_S",
