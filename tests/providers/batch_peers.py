@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +98,18 @@ _PEERS = (
 PEERS = {peer.name: peer for peer in _PEERS}
 
 
+def each(table: Mapping[str, Iterable[str]]) -> pytest.MarkDecorator:
+    """Parametrize by the names of adapters as `peer`, and for each as `word` by what the table has of it."""
+    pairs = [(name, word) for name, words in table.items() for word in words]
+    return pytest.mark.parametrize(("peer", "word"), pairs, indirect=["peer"])
+
+
 @pytest.fixture(name="server")
 def server_fixture(peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultyServer]:
     """Serve what `peer`, a fixture of the file that imports this one, speaks to; no secret may be left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(peer.adapter, "lag_seconds", 0.3)
-    for place, seconds in {"scripts.dispatch.sender.FIRST_REST_S": 0.05, **peer.rests}.items():
+    for place, seconds in {"scripts.dispatch.sender.FIRST_REST_S": 0.01, **peer.rests}.items():
         monkeypatch.setattr(place, seconds)
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)

@@ -13,7 +13,7 @@ import logging
 import re
 
 import pytest
-from batch_peers import PEERS, fetched, provider_fixture, server_fixture, start  # noqa: F401 - fixtures
+from batch_peers import PEERS, each, fetched, provider_fixture, server_fixture, start  # noqa: F401 - fixtures
 from faulty_server import Fault
 
 from scripts.errors import BusyError, LimitError, ProviderError, UnknownOutcomeError
@@ -25,12 +25,6 @@ KEY = "a" * 64
 @pytest.fixture(params=PEERS)
 def peer(request):
     return PEERS[request.param]
-
-
-def each(table):
-    """Parametrize by the names of adapters, and for each by what the table has of it."""
-    pairs = [(name, value) for name, values in table.items() for value in values]
-    return pytest.mark.parametrize(("peer", "word"), pairs, indirect=["peer"])
 
 
 def lost_call():

@@ -10,7 +10,7 @@ from typing import Any
 
 import anthropic_server
 import pytest
-from batch_peers import PEERS, server_fixture, start  # noqa: F401 - fixtures
+from batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
 from openai_server import Fault, OpenAIServer, answer, expired
 
 from scripts.errors import ProviderError
