@@ -129,11 +129,13 @@ def measure(case: Case, *, simulations: int, seed: int) -> Measured:
     A data set about which an interval says nothing does not count; for a test it counts as not rejected.
     """
     # statsmodels collects garbage at each call of Holm's method: long where there is much to look at.
+    was_frozen = gc.get_freeze_count() > 0
     gc.freeze()
     try:
         outcomes = case.simulate(child_rng(seed, "calibration", case.name), simulations)
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
     made = outcomes[~np.isnan(outcomes)] if case.promise == "coverage" else np.nan_to_num(outcomes)
     return Measured(
         case=case,

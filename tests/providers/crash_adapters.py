@@ -65,6 +65,8 @@ class Service:
     """How the call begins that starts a batch."""
     every: int = 1
     """The sweep kills in front of every so many of the steps: what is the adapter's own share is small."""
+    n_double_kills: int = 8
+    """How many runs are killed twice, at moments drawn by chance."""
     read_asked: Callable[[], Counter[str]] | None = None
     """Reads how often each question was asked, where one that was with the server at a kill may be asked
     again; None where a batch that was started goes on by itself."""
@@ -123,6 +125,7 @@ def openai_service(folder: Path) -> Iterator[Service]:
             environment={"OPENAI_API_KEY": service.key},
             patches={"scripts.providers.openai_batch:OpenAIBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
+            n_double_kills=20,
         )
     assert service.breaches == []
 
@@ -153,7 +156,7 @@ def together_service(folder: Path) -> Iterator[Service]:
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
-            every=2,
+            every=3,
             stride=8,
             start_call="POST /v1/batches ",
         )
@@ -177,7 +180,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "mistral", "model": "mistral-small-latest"},
-            options={"base_url": service.url.removesuffix("/v1")},
+            options={"base_url": service.url},
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -193,7 +196,7 @@ class FireworksWithFates(fireworks_server.FireworksServer):
 
     def look(self, name: str) -> dict[str, Any]:
         found = fates(self.asked, name)
-        self.states = [f"JOB_STATE_{'EXPIRED' if 'expired' in found.values() else 'COMPLETED'}"]
+        self.statuses = [f"JOB_STATE_{'EXPIRED' if 'expired' in found.values() else 'COMPLETED'}"]
         self.finish = finish_by(found, fireworks_replies.answer, {"errored": fireworks_replies.failed})
         return super().look(name)
 
@@ -298,6 +301,7 @@ def anthropic_service(folder: Path) -> Iterator[Service]:
             options={"base_url": service.base_url},
             environment={"ANTHROPIC_API_KEY": anthropic_server.KEY},
             can_tell=False,
+            n_double_kills=20,
             read_books=lambda _: {name: batch.custom_ids for name, batch in service.batches.items()},
         )
 

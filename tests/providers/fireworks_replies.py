@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.files import read_jsonl
-
 Rows = list[dict[str, Any]]
 
 
@@ -24,10 +22,3 @@ def failed(row: dict[str, Any], code: Any = 500) -> dict[str, Any]:
 
 def answer_all(rows: Rows) -> tuple[Rows, Rows]:
     return [answer(row) for row in rows], []
-
-
-def fetched(provider, batch_id, folder):
-    """Look at a job, fetch its rows and read them."""
-    provider.status(batch_id)
-    provider.fetch(batch_id, folder / "rows")
-    return [provider.decode(row) for _, row in read_jsonl(folder / "rows")]

@@ -7,22 +7,15 @@ know is a 400; what no answer would tell of (the key sent to another server, a r
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import dataclasses
 import json
 import re
-import socket
-import struct
-import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
-from email.parser import BytesParser
-from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
+from faulty_server import FaultyHandler, FaultyServer
 from fireworks_replies import Rows, answer_all
 
 ACCOUNT = "my-account"
@@ -32,35 +25,19 @@ ROLES = {"system", "user", "assistant", "tool"}
 OK = {"code": "OK", "message": ""}
 
 
-@dataclasses.dataclass
-class Fault:
-    """What happens instead of an answer, `times` times: a status, or a cut connection."""
-
-    status: int | None = None
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    message: str = "a dial says so"
-    is_done: bool = False
-    """Whether the call is carried out all the same."""
-    times: int = 1
-    cut_after: int | None = None
-    """Cut an answer after this many bytes of its body."""
-
-
 class RefusalError(Exception):
     """A call that the service does not carry out: status, gRPC code, words."""
 
 
 @dataclasses.dataclass
-class FireworksServer:
-    """The service: set the dials before a call, read the books after it."""
+class FireworksServer(FaultyServer):
+    """The service; its calls are dataset, upload, look_dataset, create, look, endpoint and download."""
 
     key: str = "fw-planted-0123456789abcdef"
-    states: list[str] = dataclasses.field(default_factory=lambda: ["JOB_STATE_COMPLETED"])
+    statuses: list[str] = dataclasses.field(default_factory=lambda: ["JOB_STATE_COMPLETED"])
     """What the looks at a job say, one after another; the last one stays."""
     finish: Callable[[Rows], tuple[Rows, Rows]] = answer_all
     """The rows of a job's output and of its error file, once it is over."""
-    problems: list[str] = dataclasses.field(default_factory=list)
-    """Of each next job: why it fails at validation (empty: it does not)."""
     looks_until_ready: int = 0
     """How many looks at a dataset with its file say that it is not ready yet."""
     is_snake: bool = False
@@ -68,44 +45,16 @@ class FireworksServer:
     file_names: tuple[str, str] = ("BIJOutputSet.jsonl", "error-data")
     has_output: bool = True
     """Whether a job that is over has its output dataset (already)."""
-    faults: dict[str, list[Fault]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
-    """By call: dataset, upload, look_dataset, create, look, endpoint, download."""
-    delays_s: dict[str, float] = dataclasses.field(default_factory=dict)
 
     datasets: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     files: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)
     """The files of each dataset."""
-    jobs: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    asked: dict[str, Rows] = dataclasses.field(default_factory=dict)
-    looks: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    calls: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    breaches: list[str] = dataclasses.field(default_factory=list)
-    url: str = ""
-
-    def __post_init__(self) -> None:
-        self.lock = threading.Lock()
 
     @property
     def billed(self) -> list[str]:
         """The custom_id of every request that was run."""
-        ran = [name for name, job in self.jobs.items() if job["status"] == OK]
+        ran = [name for name, job in self.batches.items() if job["status"] == OK]
         return [row["custom_id"] for name in ran for row in self.asked[name]]
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[FireworksServer]:
-        """Serve until the end of the block."""
-        handler = type("Handler", (_Handler,), {"service": self})
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            server.daemon_threads = True
-            server.block_on_close = False
-            self.url = f"http://127.0.0.1:{server.server_address[1]}"
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
 
     def create_dataset(self, given: dict[str, Any]) -> dict[str, Any]:
         """Make a dataset without a file."""
@@ -151,7 +100,7 @@ class FireworksServer:
         """Start a job, which is paid from then on; a row that is wrong fails all of it."""
         fields = {"model", "inputDatasetId", "outputDatasetId", "displayName", "inferenceParameters"}
         self._check_fields(given, fields)
-        name = self._free_id(name, self.jobs)
+        name = self._free_id(name, self.batches)
         found = re.fullmatch(rf"{HOME}/datasets/([\w-]+)", given.get("inputDatasetId", ""))
         if found is None or self.datasets.get(found[1], {}).get("state") != "READY":
             raise RefusalError(400, 3, f"input dataset {given.get('inputDatasetId')} is not ready")
@@ -161,25 +110,25 @@ class FireworksServer:
             raise RefusalError(400, 3, "display_name is too long")
         (content,) = self.files[found[1]].values()
         rows = [json.loads(line) for line in content.splitlines()]
-        problem = (self.problems.pop(0) if self.problems else "") or self._find_bad_row(rows)
+        problem = (self.reasons.pop(0) if self.reasons else "") or self._find_bad_row(rows)
         status = {"code": "INVALID_ARGUMENT", "message": problem} if problem else OK
-        self.jobs[name] = {
+        self.batches[name] = {
             **given,
             "name": f"{HOME}/batchInferenceJobs/{name}",
-            "outputDatasetId": f"{HOME}/datasets/bij-{len(self.jobs):04}",
+            "outputDatasetId": f"{HOME}/datasets/bij-{len(self.batches):04}",
             "state": "JOB_STATE_VALIDATING",
             "status": status,
             "jobProgress": None,
         }
         self.asked[name] = rows
-        return self.jobs[name]
+        return self.batches[name]
 
     def look(self, name: str) -> dict[str, Any]:
         """Look at a job; each look takes it a step on."""
-        job = self._find(self.jobs, name)
-        step = min(self.looks[f"job {name}"], len(self.states) - 1)
+        job = self._find(self.batches, name)
+        step = min(self.looks[f"job {name}"], len(self.statuses) - 1)
         self.looks[f"job {name}"] += 1
-        job["state"] = self.states[step] if job["status"] == OK else "JOB_STATE_FAILED"
+        job["state"] = self.statuses[step] if job["status"] == OK else "JOB_STATE_FAILED"
         word = job["state"].removeprefix("JOB_STATE_")
         if word in {"COMPLETED", "EXPIRED", "CANCELLED", "EARLY_STOPPED"}:
             parts = self.finish(self.asked[name])
@@ -236,10 +185,8 @@ class FireworksServer:
         return ""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(FaultyHandler):
     service: FireworksServer
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
     ROUTES = (
         ("POST", rf"/v1/{HOME}/datasets()", "dataset"),
@@ -251,28 +198,16 @@ class _Handler(BaseHTTPRequestHandler):
         ("GET", r"/signed/([\w.-]+/\d+)", "download"),
     )
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        """Answer a read."""
-        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
-            self.service.breaches.append(f"a read with a body: {self.path}")
-        self._serve()
-
-    def do_POST(self) -> None:
-        """Answer a call that changes something."""
-        self._serve()
-
     def _serve(self) -> None:
         service = self.service
+        if self.command == "GET" and (
+            "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+        ):
+            service.breaches.append(f"a read with a body: {self.path}")
         address = urllib.parse.urlsplit(self.path)
         call, argument = self._route(address.path)
-        with service.lock:
-            service.calls[call] += 1
-            fault = self._next_fault(call)
-        is_cut = fault is not None and fault.status is None and fault.cut_after is None
-        if fault is not None and is_cut and not fault.is_done:
+        fault = self._next_fault(call)
+        if fault is not None and fault.is_cut and not fault.is_done:
             self._drop()  # in the middle of an upload, too: nothing of the body is read
             return
         body = self._read_body()
@@ -280,17 +215,17 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_allowed(call):
             return
         if fault is not None and fault.status is not None and not fault.is_done:
-            self._send(fault.status, _error(13, fault.message), headers=fault.headers)
+            self._send(fault.status, _error(13, "a dial says so"), headers=fault.headers)
             return
         try:
             with service.lock:
                 status, reply = 200, self._act(call, argument, body, urllib.parse.parse_qs(address.query))
         except RefusalError as refusal:
             status, reply = refusal.args[0], _error(*refusal.args[1:])
-        if fault is not None and is_cut:
+        if fault is not None and fault.is_cut:
             self._drop()
         elif fault is not None and fault.status is not None:
-            self._send(fault.status, _error(13, fault.message), headers=fault.headers)
+            self._send(fault.status, _error(13, "a dial says so"), headers=fault.headers)
         else:
             self._send(status, reply, cut_after=fault and fault.cut_after)
 
@@ -308,13 +243,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(403, json.dumps({"error": error}).encode())
         return False
 
-    def _next_fault(self, call: str) -> Fault | None:
-        waiting = self.service.faults[call]
-        if not waiting:
-            return None
-        waiting[0].times -= 1
-        return waiting.pop(0) if waiting[0].times == 0 else waiting[0]
-
     def _route(self, path: str) -> tuple[str, str]:
         for method, pattern, call in self.ROUTES:
             if method == self.command and (found := re.fullmatch(pattern, urllib.parse.unquote(path))):
@@ -329,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call == "dataset":
             reply = service.create_dataset(json.loads(body))
         elif call == "upload":
-            reply = service.upload(argument, *self._read_form(body))
+            reply = service.upload(argument, *self._read_file(body))
         elif call == "create":
             reply = service.create_job(query.get("batchInferenceJobId", [None])[0], json.loads(body))
         elif call in {"look_dataset", "look", "endpoint"}:
@@ -338,45 +266,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusalError(404, 5, f"no such path: {argument}")
         return json.dumps(_snake(reply) if service.is_snake else reply).encode()
 
-    def _read_body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            n_bytes = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(n_bytes)
-            if len(body) < n_bytes:
-                raise ConnectionAbortedError("the caller went away amid its call")
-            return body
-        body = b""
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _read_form(self, body: bytes) -> tuple[str, bytes]:
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        (part,) = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
-        if part.get_param("name", header="content-disposition") != "file":
+    def _read_file(self, body: bytes) -> tuple[str, bytes]:
+        parts = self._read_form(body)
+        if set(parts) != {"file"}:
             raise RefusalError(400, 3, "no part called file")
-        return part.get_filename(), part.get_payload(decode=True)
+        return parts["file"].get_filename(), parts["file"].get_payload(decode=True)
 
-    def _send(
-        self, status: int, body: bytes, *, headers: dict[str, str] | None = None, cut_after: int | None = None
-    ) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body[:cut_after])
-        if cut_after is not None:
-            self.wfile.flush()
-            self._drop()
 
-    def _drop(self) -> None:
-        """Reset the connection."""
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.shutdown(socket.SHUT_RDWR)
-        self.connection.close()
+FireworksServer.handler = _Handler
 
 
 def _error(code: int, message: str) -> bytes:

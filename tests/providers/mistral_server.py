@@ -14,6 +14,7 @@ import time
 import uuid
 from typing import Any
 
+from faulty_server import FaultyServer
 from openai_server import Handler, OpenAIServer, Rows, answer
 
 __all__ = ["MistralServer", "answer", "failed"]
@@ -35,8 +36,6 @@ class MistralServer(OpenAIServer):
 
     key: str = "planted0123456789abcdefmistral"
     statuses: list[str] = dataclasses.field(default_factory=lambda: ["SUCCESS"])
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    """Of each next job that is made: why it fails as a whole (empty: it does not)."""
     left_out: set[str] = dataclasses.field(default_factory=set)
     """Fields of a job that are not sent."""
     ignores_pages: bool = False
@@ -44,11 +43,15 @@ class MistralServer(OpenAIServer):
     """How far the service's clock is ahead."""
     names: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    root = ""
+
     @property
     def billed(self) -> list[str]:
         """The custom_id of every request that was run."""
         jobs = {name: rows for name, rows in self.asked.items() if not self.batches[name]["errors"]}
         return [row["custom_id"] for rows in jobs.values() for row in rows]
+
+    fail_next = FaultyServer.fail_next
 
     def hold_against(self, name: str, value: Any) -> None:
         """Check nothing: the specification is another service's."""
@@ -172,7 +175,7 @@ class MistralHandler(Handler):
 
     def _fail(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         error = {"object": "error", "message": message, "type": code, "param": None, "code": None}
-        self._send(status, json.dumps(error).encode(), "application/json", headers=headers)
+        self._send(status, json.dumps(error).encode(), headers=headers)
 
 
 MistralServer.handler = MistralHandler

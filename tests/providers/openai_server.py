@@ -7,23 +7,19 @@ out against OpenAI's own specification where that lies beside the checkout.
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import dataclasses
 import functools
 import json
 import re
-import socket
-import struct
-import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
-from email.parser import BytesParser
-from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
+
+from faulty_server import Fault, FaultyHandler, FaultyServer
+
+__all__ = ["SPECIFICATION", "Fault", "OpenAIServer", "answer", "expired"]
 
 SPECIFICATION = (
     Path(__file__).resolve().parents[2].parent / "shared" / "contracts" / "openai-batch.openapi.json"
@@ -39,20 +35,6 @@ def _validator(name: str) -> Any:
     whole = json.loads(SPECIFICATION.read_text())
     schema = {"$ref": f"#/components/schemas/{name}", "components": whole["components"]}
     return jsonschema.Draft202012Validator(schema)
-
-
-@dataclasses.dataclass
-class Fault:
-    """What happens instead of an answer, `times` times: a status, or a cut connection."""
-
-    status: int | None = None
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    code: str = "server_error"
-    is_done: bool = False
-    """Whether the call is carried out all the same."""
-    times: int = 1
-    cut_after: int | None = None
-    """Cut an answer after this many bytes of its body."""
 
 
 def answer(row: dict[str, Any]) -> dict[str, Any]:
@@ -89,8 +71,8 @@ def answer_all(rows: Rows) -> tuple[Rows, Rows]:
 
 
 @dataclasses.dataclass
-class OpenAIServer:
-    """The service: set the dials before a call, read the books after it."""
+class OpenAIServer(FaultyServer):
+    """The service; its calls are upload, create, list, look and download."""
 
     key: str = "sk-planted-0123456789abcdef"
     statuses: list[str] = dataclasses.field(default_factory=lambda: ["completed"])
@@ -99,27 +81,12 @@ class OpenAIServer:
     """What the output file and the error file of a batch hold; no rows: no file."""
     errors: list[list[dict[str, Any]]] = dataclasses.field(default_factory=list)
     """Of each next batch that is made: why it fails at validation (empty: it does not)."""
-    faults: dict[str, list[Fault]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
-    """By call: upload, create, list, look, download."""
-    delays_s: dict[str, float] = dataclasses.field(default_factory=dict)
-    """By call: how long its answer takes."""
     newest_first: bool = True
 
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    batches: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    asked: dict[str, Rows] = dataclasses.field(default_factory=dict)
     ended: set[str] = dataclasses.field(default_factory=set)
-    looks: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    calls: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    breaches: list[str] = dataclasses.field(default_factory=list)
-    """What was against the specification."""
-    url: str = ""
 
-    handler: ClassVar[type[BaseHTTPRequestHandler]]
-    """Reads the calls and writes the answers; of this service, `Handler`."""
-
-    def __post_init__(self) -> None:
-        self.lock = threading.Lock()
+    root = "/v1"
 
     @property
     def billed(self) -> list[str]:
@@ -127,21 +94,9 @@ class OpenAIServer:
         failed = {name for name, batch in self.batches.items() if "errors" in batch}
         return [row["custom_id"] for name, rows in self.asked.items() if name not in failed for row in rows]
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[OpenAIServer]:
-        """Serve until the end of the block."""
-        handler = type("Handler", (self.handler,), {"service": self})
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            server.daemon_threads = True
-            server.block_on_close = False
-            self.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
+    def fail_next(self, reason: str) -> None:
+        """Let the next batch that is made fail at validation."""
+        self.errors = [[{"code": "invalid_json_line", "message": reason, "line": 3}]]
 
     def hold_against(self, name: str, value: Any) -> None:
         """Check a value against a schema of the specification."""
@@ -209,47 +164,20 @@ class OpenAIServer:
         return {**page, **ends, "has_more": start + len(chosen) < len(ids)}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(FaultyHandler):
+    """Reads the calls and writes the answers."""
+
     service: OpenAIServer
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        """Answer a read."""
-        self._serve(b"")
-
-    def do_POST(self) -> None:
-        """Answer a call that changes something."""
-        self._serve(None)
-
-    def _read_body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            n_bytes = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(n_bytes)
-            if len(body) < n_bytes:
-                raise ConnectionAbortedError("the caller went away amid its call")
-            return body
-        body = b""
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _serve(self, body: bytes | None) -> None:
+    def _serve(self) -> None:
         service = self.service
         address = urllib.parse.urlsplit(self.path)
         call, argument = self._route(address.path)
-        with service.lock:
-            service.calls[call] += 1
-            fault = self._next_fault(call)
-        if fault is not None and fault.status is None and not fault.is_done and fault.cut_after is None:
+        fault = self._next_fault(call)
+        if fault is not None and fault.is_cut and not fault.is_done:
             self._drop()  # in the middle of an upload, too: nothing of the body is read
             return
-        body = self._read_body() if body is None else body
+        body = self._read_body()
         time.sleep(service.delays_s.get(call, 0.0))
         if not self._is_allowed(call):
             seen = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -274,17 +202,10 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(reply, bytes):
             self._send(200, reply, "application/octet-stream", cut_after=cut_after)
         else:
-            self._send(200, json.dumps(reply).encode(), "application/json", cut_after=cut_after)
+            self._send(200, json.dumps(reply).encode(), cut_after=cut_after)
 
     def _is_allowed(self, call: str) -> bool:
         return self.headers.get("Authorization") == f"Bearer {self.service.key}"
-
-    def _next_fault(self, call: str) -> Fault | None:
-        waiting = self.service.faults[call]
-        if not waiting:
-            return None
-        waiting[0].times -= 1
-        return waiting.pop(0) if waiting[0].times == 0 else waiting[0]
 
     def _route(self, path: str) -> tuple[str, str]:
         post = self.command == "POST"
@@ -317,12 +238,6 @@ class Handler(BaseHTTPRequestHandler):
             return found
         return service.files.get(argument) if call == "download" else None
 
-    def _read_form(self, body: bytes) -> dict[str, Any]:
-        """Read the parts of a multipart form by their names."""
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        parts = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
-        return {str(part.get_param("name", header="content-disposition")): part for part in parts}
-
     def _take_file(self, body: bytes) -> dict[str, Any]:
         parts = self._read_form(body)
         service = self.service
@@ -342,36 +257,7 @@ class Handler(BaseHTTPRequestHandler):
     def _fail(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         error = {"error": {"message": message, "type": "error", "param": None, "code": code}}
         self.service.hold_against("ErrorResponse", error)
-        self._send(status, json.dumps(error).encode(), "application/json", headers=headers)
-
-    def _send(
-        self,
-        status: int,
-        body: bytes,
-        kind: str,
-        *,
-        headers: dict[str, str] | None = None,
-        cut_after: int | None = None,
-    ) -> None:
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            **(headers or {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body[:cut_after])
-        if cut_after is not None:
-            self.wfile.flush()
-            self._drop()
-
-    def _drop(self) -> None:
-        """Reset the connection."""
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.shutdown(socket.SHUT_RDWR)
-        self.connection.close()
+        self._send(status, json.dumps(error).encode(), headers=headers)
 
 
 OpenAIServer.handler = Handler

@@ -27,7 +27,6 @@ from scripts.providers import PROVIDERS, make_provider
 from scripts.records import Item, Request
 from tests.unit.sending_fakes import make_settings, write_requests
 
-N_DOUBLE_KILLS = 20
 MAX_STEPS = 1000
 
 
@@ -179,15 +178,17 @@ def test_every_adapter_is_killed_between_its_steps() -> None:
     assert set(ADAPTERS) == set(PROVIDERS)
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(scope="module", params=sorted(ADAPTERS))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def calm(name: str, driver: Driver, tmp_path: Path) -> Iterator[tuple[Bench, list[str]]]:
-    """A run that nothing disturbs, and its steps."""
-    with bench(name, driver, tmp_path / "calm") as calm:
+@pytest.fixture(scope="module")
+def calm(
+    name: str, driver: Driver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Bench, list[str]]]:
+    """A run that nothing disturbs, and its steps; tests only read it."""
+    with bench(name, driver, tmp_path_factory.mktemp(name) / "calm") as calm:
         ended = calm.run()
         assert ended.code == 0, ended.errors
         yield calm, ended.steps
@@ -229,7 +230,7 @@ def test_a_second_kill_in_the_resumed_run_costs_nothing_either(
 ) -> None:
     undisturbed, steps = calm
     chance = random.Random(name)
-    for number in range(N_DOUBLE_KILLS):
+    for number in range(undisturbed.service.n_double_kills):
         with bench(name, driver, tmp_path / f"{number}") as disturbed:
             disturbed.run(kill_at=chance.randint(1, len(steps)))
             disturbed.run(kill_at=chance.randint(1, len(steps)), again=chance.random() < 0.5)

@@ -10,7 +10,7 @@ from typing import Any
 
 import anthropic_server
 import pytest
-from openai_fixtures import server_fixture  # noqa: F401 - a fixture
+from batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
 from openai_server import Fault, OpenAIServer, answer, expired
 
 from scripts.errors import ProviderError
@@ -22,6 +22,12 @@ from scripts.records import Item, Request
 from scripts.replies import Settled
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
+
+
+@pytest.fixture
+def peer():
+    return PEERS["openai"]
+
 
 N = 4
 

@@ -7,17 +7,32 @@ import datetime
 from typing import get_args
 
 import pytest
+from batch_peers import (  # noqa: F401 - fixtures
+    LABELS,
+    PEERS,
+    fetched,
+    make_requests,
+    provider_fixture,
+    server_fixture,
+    start,
+)
+from faulty_server import Fault
 from fireworks.types.batch_inference_job import BatchInferenceJob
-from fireworks_fixtures import MODEL, provider_fixture, server_fixture  # noqa: F401 - fixtures
-from fireworks_replies import fetched
-from fireworks_server import ACCOUNT, Fault
-from openai_requests import LABELS, make_requests, start
+from fireworks_server import ACCOUNT
 
-from scripts.errors import BusyError, LimitError, NoBatchError, ProviderError, UnknownOutcomeError
-from scripts.providers import BatchStatus, Limits, LostCall
+from scripts.errors import BusyError, NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.providers import BatchStatus, LostCall
 from scripts.providers.fireworks_batch import FireworksBatch
 from scripts.providers.fireworks_rows import STATES, read_problem, read_state
 from scripts.records import Outcome
+
+MODEL = PEERS["fireworks"].model
+
+
+@pytest.fixture
+def peer():
+    return PEERS["fireworks"]
+
 
 KEY = "a" * 64
 NAME = "trialmake-" + "a" * 40
@@ -29,7 +44,7 @@ CALL = LostCall(datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC), 1)
 def test_a_whole_life_of_a_batch_in_either_spelling(provider, server, tmp_path, is_snake):
     server.is_snake = is_snake
     words = ["VALIDATING", "PENDING", "RUNNING", "WRITING_RESULTS", "COMPLETED"]
-    server.states = [f"JOB_STATE_{word}" for word in words]
+    server.statuses = [f"JOB_STATE_{word}" for word in words]
     batch_id = start(provider, tmp_path)
     assert batch_id == NAME
     states = [provider.status(batch_id) for _ in words]
@@ -50,7 +65,7 @@ def test_a_whole_life_of_a_batch_in_either_spelling(provider, server, tmp_path, 
 
 def test_the_job_names_model_dataset_and_run_and_the_lines_name_no_model(provider, server, tmp_path):
     start(provider, tmp_path)
-    job = server.jobs[NAME]
+    job = server.batches[NAME]
     assert (job["model"], job["displayName"]) == (MODEL, " ".join(LABELS.values()))
     assert job["inputDatasetId"] == f"accounts/{ACCOUNT}/datasets/{NAME}"
     assert server.datasets[NAME]["exampleCount"] == "4"
@@ -62,7 +77,7 @@ def test_the_job_names_model_dataset_and_run_and_the_lines_name_no_model(provide
 def test_a_long_name_of_a_trial_is_no_reason_to_be_refused(provider, server, tmp_path):
     (tmp_path / "payload").write_text(provider.encode(make_requests(provider, 1)[0]))
     provider.create(tmp_path / "payload", key=KEY, metadata={**LABELS, "trial": "t" * 300})
-    assert len(server.jobs[NAME]["displayName"]) == 63
+    assert len(server.batches[NAME]["displayName"]) == 63
 
 
 # What comes before the job costs nothing, and is taken up where it was left.
@@ -126,62 +141,7 @@ def test_a_dataset_that_is_refused_says_why(provider, server, tmp_path):
     assert not isinstance(caught.value, BusyError)
 
 
-def test_a_shard_over_the_limit_is_not_sent(provider, server, tmp_path):
-    small = dataclasses.replace(provider, limits=Limits(10, 100))
-    with pytest.raises(LimitError, match="an upload takes 100"):
-        start(small, tmp_path)
-    assert server.calls == {}
-
-
 # The job costs money.
-
-
-def test_a_refused_create_starts_nothing_and_names_the_providers_words(provider, server, tmp_path):
-    server.faults["create"] = [Fault(status=400)]
-    with pytest.raises(ProviderError, match="status 400: a dial says so") as caught:
-        start(provider, tmp_path)
-    assert not isinstance(caught.value, UnknownOutcomeError | BusyError)
-    assert server.calls["create"] == 1
-
-
-def test_too_many_requests_is_a_refusal_that_says_how_long_to_wait(provider, server, tmp_path):
-    server.faults["create"] = [Fault(status=429, headers={"Retry-After": "7"})]
-    with pytest.raises(BusyError) as caught:
-        start(provider, tmp_path)
-    assert caught.value.retry_after_s == 7
-    assert server.calls["create"] == 1
-
-
-LOST = [
-    Fault(),
-    Fault(is_done=True),
-    Fault(status=500),
-    Fault(status=502, is_done=True),
-    Fault(status=408),
-    Fault(status=499, is_done=True),
-    Fault(cut_after=9),
-]
-
-
-@pytest.mark.parametrize("fault", LOST, ids=repr)
-def test_a_lost_answer_to_create_is_never_repeated(provider, server, tmp_path, fault):
-    server.faults["create"] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="a paid batch may exist"):
-        start(provider, tmp_path)
-    assert server.calls["create"] == 1
-    is_there = provider.find_existing(KEY, CALL)
-    assert is_there == (NAME if fault.is_done or fault.cut_after else None)
-
-
-def test_a_slow_answer_to_create_is_a_lost_one(provider, server, tmp_path):
-    server.delays_s = {"create": 2.5}
-    with pytest.raises(UnknownOutcomeError):
-        start(dataclasses.replace(provider, timeout_seconds=1.5), tmp_path)
-
-
-def test_a_server_that_is_not_there_started_nothing(server, tmp_path):
-    with pytest.raises(BusyError, match="ConnectError"):
-        start(FireworksBatch(MODEL, "http://127.0.0.1:1", ACCOUNT, timeout_seconds=2.0), tmp_path)
 
 
 def test_a_job_that_is_there_already_is_adopted(provider, server, tmp_path):
@@ -199,21 +159,6 @@ def test_a_conflict_without_a_job_leaves_doubt(provider, server, tmp_path):
     assert server.calls["create"] == 1
 
 
-def test_a_job_is_found_by_its_key_and_none_only_if_there_is_none(provider, server, tmp_path):
-    assert provider.find_existing(KEY, CALL) is None
-    start(provider, tmp_path)
-    assert provider.find_existing(KEY, CALL) == NAME
-    assert provider.find_existing("b" * 64, CALL) is None
-
-
-@pytest.mark.parametrize("fault", [Fault(times=99), Fault(status=500, times=99), Fault(status=403)], ids=repr)
-def test_a_job_that_cannot_be_asked_for_tells_nothing(provider, server, monkeypatch, fault):
-    monkeypatch.setattr("scripts.providers.fireworks_batch.FIND_RETRIES", 1)
-    server.faults["look"] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="a paid one may exist"):
-        provider.find_existing(KEY, CALL)
-
-
 # Looks.
 
 
@@ -222,7 +167,7 @@ def test_every_state_of_the_official_client_is_known_and_others_are_not_the_end(
     assert {word.removeprefix("JOB_STATE_") for word in words} == {*STATES, "UNSPECIFIED"}
     batch_id = start(provider, tmp_path)
     for word in ("JOB_STATE_UNSPECIFIED", "JOB_STATE_RESTING", "PENDING"):
-        server.states = [word]
+        server.statuses = [word]
         state = provider.status(batch_id)
         assert state.raw == word.removeprefix("JOB_STATE_")
         assert not state.status.is_terminal
@@ -233,8 +178,8 @@ def test_every_state_of_the_official_client_is_known_and_others_are_not_the_end(
 )
 def test_a_count_that_is_none_is_not_known(provider, server, tmp_path, count, seen):
     batch_id = start(provider, tmp_path)
-    server.states = ["JOB_STATE_RUNNING"]
-    server.jobs[batch_id]["jobProgress"] = {"totalProcessedRequests": count, "totalInputRequests": 1}
+    server.statuses = ["JOB_STATE_RUNNING"]
+    server.batches[batch_id]["jobProgress"] = {"totalProcessedRequests": count, "totalInputRequests": 1}
     assert provider.status(batch_id).n_done == seen
 
 
@@ -256,39 +201,6 @@ def test_a_status_of_any_shape_is_read(status, error):
     assert read_state({"state": {"odd": 1}, "job_progress": [1]}).status is BatchStatus.UNKNOWN
 
 
-def test_a_job_that_failed_at_validation_says_why_and_has_no_rows(provider, server, tmp_path):
-    server.problems = [f"invalid role, key {server.key}"]
-    batch_id = start(provider, tmp_path)
-    state = provider.status(batch_id)
-    assert state.status is BatchStatus.FAILED
-    assert state.error == "INVALID_ARGUMENT: invalid role, key ***"
-    assert fetched(provider, batch_id, tmp_path) == []
-    assert server.billed == []
-
-
-def test_a_busy_look_says_how_long_to_wait(provider, server, tmp_path):
-    batch_id = start(provider, tmp_path)
-    server.faults["look"] = [Fault(status=429, headers={"Retry-After": "3"}), Fault(status=503), Fault()]
-    for seconds in (3, None, None):
-        with pytest.raises(BusyError) as caught:
-            provider.status(batch_id)
-        assert caught.value.retry_after_s == seconds
-    assert provider.status(batch_id).status is BatchStatus.DONE
-
-
 def test_a_job_that_is_not_there_names_the_account(provider):
     with pytest.raises(NoBatchError, match=r"account my-account: batch nobody is not there"):
         provider.status("nobody")
-
-
-def test_a_wrong_key_is_never_shown(provider, server, tmp_path, monkeypatch):
-    monkeypatch.setenv("FIREWORKS_API_KEY", "fw-planted-wrong")
-    for call in (
-        lambda: start(provider, tmp_path),
-        lambda: provider.status("batch_1"),
-        lambda: provider.find_existing("a", CALL),
-    ):
-        with pytest.raises(ProviderError, match=r"The API key you provided is invalid: \*\*\*") as caught:
-            call()
-        assert "fw-planted" not in repr(caught.value.__cause__) + str(caught.value)
-    assert "fw-planted" not in repr(provider)

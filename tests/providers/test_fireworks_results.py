@@ -9,30 +9,37 @@ import sys
 from pathlib import Path
 
 import pytest
-from fireworks_fixtures import MODEL, provider_fixture, server_fixture  # noqa: F401 - fixtures
-from fireworks_replies import answer, failed, fetched
-from fireworks_server import ACCOUNT, Fault
-from openai_requests import make_requests, start
+from batch_peers import (  # noqa: F401 - fixtures
+    PEERS,
+    fetched,
+    make_requests,
+    provider_fixture,
+    server_fixture,
+    start,
+)
+from faulty_server import Fault
+from fireworks_replies import answer, failed
+from fireworks_server import ACCOUNT
 
 from scripts.errors import BusyError
 from scripts.providers import BatchStatus
 from scripts.providers.fireworks_rows import decode_row
 from scripts.records import Outcome
 
+MODEL = PEERS["fireworks"].model
+
+
+@pytest.fixture
+def peer():
+    return PEERS["fireworks"]
+
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.mark.parametrize("word", ["EXPIRED", "CANCELLED", "EARLY_STOPPED", "FAILED"])
-def test_a_job_that_ends_without_rows_ends(provider, server, tmp_path, word):
-    server.states, server.finish = [f"JOB_STATE_{word}"], lambda rows: ([], [])
-    batch_id = start(provider, tmp_path)
-    assert provider.status(batch_id).status.is_terminal
-    assert fetched(provider, batch_id, tmp_path) == []
 
 
 @pytest.mark.parametrize("word", ["EXPIRED", "COMPLETED", "CANCELLED"])
 def test_rows_that_were_run_and_are_not_there_yet_are_waited_for(provider, server, tmp_path, word):
-    server.states, server.has_output = [f"JOB_STATE_{word}"], False
+    server.statuses, server.has_output = [f"JOB_STATE_{word}"], False
     batch_id = start(provider, tmp_path)
     with pytest.raises(BusyError, match="are not there"):
         fetched(provider, batch_id, tmp_path)
@@ -41,7 +48,7 @@ def test_rows_that_were_run_and_are_not_there_yet_are_waited_for(provider, serve
 
 
 def test_a_job_that_expired_keeps_the_rows_that_were_done(provider, server, tmp_path):
-    server.states = ["JOB_STATE_EXPIRED"]
+    server.statuses = ["JOB_STATE_EXPIRED"]
     server.finish = lambda rows: ([answer(row) for row in rows[:3]], [])
     batch_id = start(provider, tmp_path)
     assert (provider.status(batch_id).status, provider.status(batch_id).n_done) == (BatchStatus.EXPIRED, 3)

@@ -6,24 +6,31 @@ import dataclasses
 import datetime
 
 import pytest
-from openai_fixtures import provider_fixture, server_fixture  # noqa: F401 - fixtures
-from openai_requests import ITEM, LABELS, TRIAL, start
+from batch_peers import (  # noqa: F401 - fixtures
+    ITEM,
+    LABELS,
+    PEERS,
+    TRIAL,
+    fetched,
+    provider_fixture,
+    server_fixture,
+    start,
+)
 from openai_server import SPECIFICATION, Fault, answer, expired
 
-from scripts.errors import BusyError, LimitError, ProviderError, UnknownOutcomeError
-from scripts.files import read_jsonl
-from scripts.providers import BatchStatus, Limits, LostCall
+from scripts.errors import BusyError, ProviderError
+from scripts.providers import BatchStatus, LostCall
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Outcome
 
+
+@pytest.fixture
+def peer():
+    return PEERS["openai"]
+
+
 CALL = LostCall(datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC), 1)
 """A lost call; the key alone is enough here."""
-
-
-def fetched(provider, batch_id, folder):
-    provider.status(batch_id)
-    provider.fetch(batch_id, folder / "rows")
-    return [provider.decode(row) for _, row in read_jsonl(folder / "rows")]
 
 
 def test_the_specification_is_used_where_it_is_there(server):
@@ -97,49 +104,11 @@ def test_reasoning_models_get_their_own_name_for_the_longest_answer(provider):
     assert o3.body([], TRIAL, "d", ITEM)["max_completion_tokens"] == 100
 
 
-def test_a_refused_create_starts_nothing_and_names_the_providers_words(provider, server, tmp_path):
-    server.faults["create"] = [Fault(status=400, code="bad")]
-    with pytest.raises(ProviderError, match="status 400: a dial says so") as caught:
-        start(provider, tmp_path)
-    assert not isinstance(caught.value, UnknownOutcomeError | BusyError)
-    assert server.calls["create"] == 1
-
-
-def test_too_many_requests_is_a_refusal_that_says_how_long_to_wait(provider, server, tmp_path):
-    server.faults["create"] = [Fault(status=429, code="rate_limit_exceeded", headers={"Retry-After": "7"})]
-    with pytest.raises(BusyError) as caught:
-        start(provider, tmp_path)
-    assert caught.value.retry_after_s == 7
-    assert server.calls["create"] == 1
-
-
 def test_no_credit_left_is_not_waited_for(provider, server, tmp_path):
     server.faults["create"] = [Fault(status=429, code="insufficient_quota")]
     with pytest.raises(ProviderError, match="status 429") as caught:
         start(provider, tmp_path)
     assert not isinstance(caught.value, BusyError)
-
-
-LOST = [Fault(), Fault(is_done=True), Fault(status=500), Fault(status=502, is_done=True), Fault(cut_after=9)]
-
-
-@pytest.mark.parametrize("fault", LOST, ids=repr)
-def test_a_lost_answer_to_create_is_never_repeated(provider, server, tmp_path, fault):
-    server.faults["create"] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="a paid batch may exist"):
-        start(provider, tmp_path)
-    assert server.calls["create"] == 1
-
-
-def test_a_slow_answer_to_create_is_a_lost_one(provider, server, tmp_path):
-    server.delays_s = {"create": 2.5}
-    with pytest.raises(UnknownOutcomeError):
-        start(dataclasses.replace(provider, timeout_seconds=1.5), tmp_path)
-
-
-def test_a_server_that_is_not_there_started_nothing(server, tmp_path):
-    with pytest.raises(BusyError, match="ConnectError"):
-        start(OpenAIBatch("m", "http://127.0.0.1:1/v1", timeout_seconds=2.0), tmp_path)
 
 
 def test_an_upload_that_is_cut_is_repeated_as_a_lone_file_costs_nothing(provider, server, tmp_path):
@@ -155,13 +124,6 @@ def test_an_upload_that_never_works_leaves_no_doubt(provider, server, tmp_path):
     assert server.calls["create"] == 0
 
 
-def test_a_shard_over_the_limit_is_not_sent(provider, server, tmp_path):
-    small = dataclasses.replace(provider, limits=Limits(10, 100))
-    with pytest.raises(LimitError, match="a batch takes 100"):
-        start(small, tmp_path)
-    assert server.calls == {}
-
-
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_a_batch_is_found_on_any_page_of_the_list(provider, server, tmp_path, newest_first):
     server.newest_first = newest_first
@@ -173,28 +135,6 @@ def test_a_batch_is_found_on_any_page_of_the_list(provider, server, tmp_path, ne
     assert provider.find_existing(f"{0:064}", CALL) == ids[0]
     assert provider.find_existing("f" * 64, CALL) is None
     assert server.calls["list"] >= 4
-
-
-@pytest.mark.parametrize("fault", [Fault(times=99), Fault(status=500, times=99), Fault(status=403)], ids=repr)
-def test_a_list_that_cannot_be_read_tells_nothing(provider, server, monkeypatch, fault):
-    monkeypatch.setattr("scripts.providers.openai_batch.LIST_RETRIES", 1)
-    server.faults["list"] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="cannot be read"):
-        provider.find_existing("a" * 64, CALL)
-
-
-def test_an_unknown_status_is_not_the_end_and_no_crash(provider, server, tmp_path):
-    server.statuses = ["resting"]
-    state = provider.status(start(provider, tmp_path))
-    assert (state.status, state.raw) == (BatchStatus.UNKNOWN, "resting")
-
-
-@pytest.mark.parametrize("word", ["failed", "expired", "cancelled", "completed"])
-def test_a_batch_that_ends_without_files_ends(provider, server, tmp_path, word):
-    server.statuses, server.finish = [word], lambda rows: ([], [])
-    batch_id = start(provider, tmp_path)
-    assert provider.status(batch_id).status.is_terminal
-    assert fetched(provider, batch_id, tmp_path) == []
 
 
 def test_only_an_error_file_is_read_as_well(provider, server, tmp_path):
@@ -210,44 +150,3 @@ def test_both_files_become_one_though_the_first_lacks_its_last_line_feed(provide
     server.files[f"{batch_id}-output"] = server.files[f"{batch_id}-output"].rstrip(b"\n")
     outcomes = [reply.outcome for _, reply in fetched(provider, batch_id, tmp_path)]
     assert outcomes == [Outcome.ANSWERED] * 2 + [Outcome.EXPIRED] * 2
-
-
-def test_a_batch_that_failed_at_validation_says_why(provider, server, tmp_path):
-    server.errors = [[{"code": "invalid_json_line", "message": f"no key {server.key}", "line": 3}]]
-    state = provider.status(start(provider, tmp_path))
-    assert (state.status, state.is_put_off) == (BatchStatus.FAILED, False)
-    assert state.error == "invalid_json_line: no key ***"
-
-
-def test_a_download_that_is_cut_is_no_file(provider, server, tmp_path):
-    batch_id = start(provider, tmp_path, n=50)
-    provider.status(batch_id)
-    server.faults["download"] = [Fault(cut_after=500)]
-    with pytest.raises(BusyError):
-        provider.fetch(batch_id, tmp_path / "rows")
-    server.files[f"{batch_id}-output"] = server.files[f"{batch_id}-output"][:-30]
-    with pytest.raises(BusyError, match="did not come whole"):
-        provider.fetch(batch_id, tmp_path / "rows")
-
-
-def test_a_busy_look_says_how_long_to_wait(provider, server, tmp_path):
-    batch_id = start(provider, tmp_path)
-    server.faults["look"] = [Fault(status=429, headers={"Retry-After": "3"}), Fault(status=503), Fault()]
-    for seconds in (3, None, None):
-        with pytest.raises(BusyError) as caught:
-            provider.status(batch_id)
-        assert caught.value.retry_after_s == seconds
-    assert provider.status(batch_id).status is BatchStatus.DONE
-
-
-def test_a_wrong_key_is_never_shown(provider, server, tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-wrong")
-    for call in (
-        lambda: start(provider, tmp_path),
-        lambda: provider.status("batch_1"),
-        lambda: provider.find_existing("a", CALL),
-    ):
-        with pytest.raises(ProviderError, match=r"Incorrect API key provided: \*\*\*") as caught:
-            call()
-        assert "sk-planted" not in repr(caught.value.__cause__) + str(caught.value)
-    assert "sk-planted" not in repr(provider)

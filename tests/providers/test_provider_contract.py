@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import datetime
+import functools
 import json
 import time
 from collections import Counter
@@ -17,12 +18,8 @@ from collections import Counter
 import pytest
 from anthropic_server import KEY as ANTHROPIC_KEY
 from anthropic_server import serve as serve_anthropic
+from batch_peers import PEERS
 from chat_server import ChatServer
-from fireworks_server import ACCOUNT as FIREWORKS_ACCOUNT
-from fireworks_server import FireworksServer
-from mistral_server import MistralServer
-from openai_server import OpenAIServer
-from together_server import TogetherServer
 
 from scripts.datasets import item_row, prepared_schema
 from scripts.errors import ProviderError
@@ -36,13 +33,9 @@ from scripts.providers import (
     provider_schema,
 )
 from scripts.providers.anthropic_batch import AnthropicBatch
-from scripts.providers.fireworks_batch import FireworksBatch
 from scripts.providers.local import LocalChat
-from scripts.providers.mistral_batch import MistralBatch
-from scripts.providers.openai_batch import OpenAIBatch
 from scripts.providers.replay import Replay
 from scripts.providers.simulated import RATES, Simulated
-from scripts.providers.together_batch import TogetherBatch
 from scripts.records import Item, Outcome, Reply, Request, Trial, digest
 
 ITEMS = [Item(f"q{n}", f"Question {n}?", (f"Answer {n}",)) for n in range(5)]
@@ -75,27 +68,8 @@ def make_anthropic(folder):
         yield AnthropicBatch(model="claude", base_url=service.base_url, lag_seconds=0)
 
 
-def make_openai(folder):
-    return OpenAIBatch("gpt-4o-mini", OPENAI.url, timeout_seconds=60.0)
-
-
-@contextlib.contextmanager
-def make_fireworks(folder):
-    with FireworksServer().running() as service, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIREWORKS_API_KEY", service.key)
-        patch.setattr("scripts.providers.fireworks_batch.READY_REST_S", 0.01)
-        yield FireworksBatch(
-            "accounts/fireworks/models/m", service.url, FIREWORKS_ACCOUNT, timeout_seconds=60
-        )
-    assert service.breaches == []
-
-
-def make_together(folder):
-    return TogetherBatch("meta-llama/Llama-3.3-70B-Instruct-Turbo", TOGETHER.url, timeout_seconds=60.0)
-
-
-def make_mistral(folder):
-    return MistralBatch("mistral-small-latest", MISTRAL.url.removesuffix("/v1"), timeout_seconds=60.0)
+def make_peer(name, folder):
+    return PEERS[name].make(SERVICES[name].url)
 
 
 @contextlib.contextmanager
@@ -106,43 +80,35 @@ def make_local(folder):
             yield made
 
 
-OPENAI, TOGETHER, MISTRAL = OpenAIServer(), TogetherServer(), MistralServer()
+SERVICES = {name: peer.make_server() for name, peer in PEERS.items()}
 ADAPTERS = {
     "anthropic": make_anthropic,
-    "fireworks": make_fireworks,
     "simulated": make_simulated,
     "replay": make_replay,
-    "openai": make_openai,
-    "together": make_together,
-    "mistral": make_mistral,
     "local": make_local,
+    **{name: functools.partial(make_peer, name) for name in PEERS},
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def services():
-    """What the adapters of providers in the network speak to, with what they take from the environment."""
-    with pytest.MonkeyPatch.context() as patch, OPENAI.running():
-        patch.setenv("OPENAI_API_KEY", OPENAI.key)
+    """What the adapters of batch services speak to, with what they take from the environment."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as running:
+        for name, service in SERVICES.items():
+            running.enter_context(service.running())
+            patch.setenv(PEERS[name].variable, service.key)
+            for place, seconds in PEERS[name].rests.items():
+                patch.setattr(place, seconds)
         yield
-    assert OPENAI.breaches == []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def together_and_mistral():
-    with pytest.MonkeyPatch.context() as patch, TOGETHER.running(), MISTRAL.running():
-        patch.setenv("TOGETHER_API_KEY", TOGETHER.key)
-        patch.setenv("MISTRAL_API_KEY", MISTRAL.key)
-        yield
-    assert TOGETHER.breaches == MISTRAL.breaches == []
 
 
 @pytest.fixture(autouse=True)
 def empty_books():
-    for service in (OPENAI, TOGETHER, MISTRAL):
-        service.batches.clear()
-        service.ended.clear()
-        service.files.clear()
+    yield
+    breaches = {name: service.breaches for name, service in SERVICES.items() if service.breaches}
+    for service in SERVICES.values():
+        service.forget()
+    assert breaches == {}
 
 
 def test_every_adapter_is_held_to_the_contract():

@@ -6,25 +6,33 @@ import dataclasses
 import datetime
 
 import pytest
-from openai_requests import ITEM, TRIAL, start
-from openai_server import Fault
-from together_fixtures import MODEL, provider_fixture, server_fixture  # noqa: F401 - fixtures
+from batch_peers import (  # noqa: F401 - fixtures
+    ITEM,
+    PEERS,
+    TRIAL,
+    fetched,
+    provider_fixture,
+    server_fixture,
+    start,
+)
+from faulty_server import Fault
 from together_server import answer, failed
 
-from scripts.errors import BusyError, LimitError, NoBatchError, ProviderError, UnknownOutcomeError
-from scripts.files import read_jsonl
-from scripts.providers import BatchStatus, Limits, LostCall
-from scripts.providers.together_batch import LIMITS, TogetherBatch
+from scripts.errors import BusyError, NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.providers import BatchStatus, LostCall
+from scripts.providers.together_batch import TogetherBatch
 from scripts.records import Outcome
+
+MODEL = PEERS["together"].model
+
+
+@pytest.fixture
+def peer():
+    return PEERS["together"]
+
 
 CALL = LostCall(datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC), 1)
 """A lost call; the key alone is enough here."""
-
-
-def fetched(provider, batch_id, folder):
-    provider.status(batch_id)
-    provider.fetch(batch_id, folder / "rows")
-    return [provider.decode(row) for _, row in read_jsonl(folder / "rows")]
 
 
 def test_a_whole_life_of_a_batch(provider, server, tmp_path):
@@ -80,58 +88,11 @@ def test_texts_that_are_sent_encrypted_are_not_put_anywhere_in_the_clear():
     assert "http" not in TogetherBatch("m", "https://api.together.xyz/v1")._schemes
 
 
-def test_a_refused_create_starts_nothing_and_names_the_providers_words(provider, server, tmp_path):
-    server.faults["create"] = [Fault(status=400, code="bad")]
-    with pytest.raises(ProviderError, match="status 400: a dial says so") as caught:
-        start(provider, tmp_path)
-    assert not isinstance(caught.value, UnknownOutcomeError | BusyError)
-    assert server.calls["create"] == 1
-
-
-@pytest.mark.parametrize("call", ["upload", "create"])
-def test_too_many_requests_is_a_refusal_that_says_how_long_to_wait(provider, server, tmp_path, call):
-    headers = {"Retry-After": "7", "x-should-retry": "false"}
-    server.faults[call] = [Fault(status=429, code="rate_limit_exceeded", headers=headers)]
-    with pytest.raises(BusyError) as caught:
-        start(provider, tmp_path)
-    assert caught.value.retry_after_s == 7
-    assert server.calls[call] == 1
-
-
-LOST = [
-    Fault(),
-    Fault(is_done=True),
-    Fault(status=500),
-    Fault(status=408),
-    Fault(status=502, is_done=True),
-    Fault(cut_after=9),
-]
-
-
-@pytest.mark.parametrize("fault", LOST, ids=repr)
-def test_a_lost_answer_to_create_is_never_repeated(provider, server, tmp_path, fault):
-    server.faults["create"] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="a paid batch may exist"):
-        start(provider, tmp_path)
-    assert server.calls["create"] == 1
-
-
 @pytest.mark.parametrize("answer", [[], {}, {"job": None}, {"job": {"id": ""}}, {"job": {"id": 3}}], ids=repr)
 def test_an_answer_to_create_without_a_batch_is_a_lost_one(provider, server, tmp_path, monkeypatch, answer):
     monkeypatch.setattr(server, "create", lambda given: answer)
     with pytest.raises(UnknownOutcomeError, match="names no batch"):
         start(provider, tmp_path)
-
-
-def test_a_slow_answer_to_create_is_a_lost_one(provider, server, tmp_path):
-    server.delays_s = {"create": 2.5}
-    with pytest.raises(UnknownOutcomeError):
-        start(dataclasses.replace(provider, timeout_seconds=1.5), tmp_path)
-
-
-def test_a_server_that_is_not_there_started_nothing(server, tmp_path):
-    with pytest.raises(BusyError, match="ConnectError"):
-        start(TogetherBatch("m", "http://127.0.0.1:1/v1", timeout_seconds=2.0), tmp_path)
 
 
 @pytest.mark.parametrize("call", ["upload", "preprocess"])
@@ -151,14 +112,6 @@ def test_a_file_that_did_not_arrive_is_never_started(provider, server, tmp_path,
     assert server.calls["create"] == 0
     start(provider, tmp_path, n=2000)
     assert len(server.billed) == 2000
-
-
-def test_a_shard_over_the_limit_is_not_sent(provider, server, tmp_path):
-    small = dataclasses.replace(provider, limits=Limits(10, 100))
-    with pytest.raises(LimitError, match="a batch takes 100"):
-        start(small, tmp_path)
-    assert server.calls == {}
-    assert LIMITS.max_line_bytes == 10_000_000
 
 
 @pytest.mark.parametrize("list_as", ["array", "object"])
@@ -182,44 +135,10 @@ def test_a_file_that_was_uploaded_twice_leads_to_its_batch_and_one_never_started
     assert provider.find_existing("a" * 64, CALL) == batch_id
 
 
-@pytest.mark.parametrize("call", ["list", "list_files"])
-@pytest.mark.parametrize("fault", [Fault(times=99), Fault(status=500, times=99), Fault(status=403)], ids=repr)
-def test_a_list_that_cannot_be_read_tells_nothing(provider, server, tmp_path, monkeypatch, call, fault):
-    monkeypatch.setattr("scripts.providers.together_batch.LIST_RETRIES", 1)
-    start(provider, tmp_path)
-    server.faults[call] = [dataclasses.replace(fault)]
-    with pytest.raises(UnknownOutcomeError, match="cannot be read"):
-        provider.find_existing("a" * 64, CALL)
-
-
 def test_a_list_that_is_not_whole_tells_nothing(provider, server):
     server.list_as = "page"
     with pytest.raises(UnknownOutcomeError, match="not a whole one"):
         provider.find_existing("a" * 64, CALL)
-
-
-STATES = {
-    "CANCELING": BatchStatus.RUNNING,
-    "CANCELLED": BatchStatus.CANCELLED,
-    "EXPIRED": BatchStatus.EXPIRED,
-    "RESTING": BatchStatus.UNKNOWN,
-    "completed": BatchStatus.UNKNOWN,
-}
-
-
-@pytest.mark.parametrize("word", STATES)
-def test_every_word_has_a_status_and_an_unknown_one_is_not_the_end(provider, server, tmp_path, word):
-    server.statuses = [word]
-    state = provider.status(start(provider, tmp_path))
-    assert (state.status, state.raw) == (STATES[word], word)
-
-
-@pytest.mark.parametrize("word", ["FAILED", "EXPIRED", "CANCELLED", "COMPLETED"])
-def test_a_batch_that_ends_without_files_ends(provider, server, tmp_path, word):
-    server.statuses, server.finish = [word], lambda rows: ([], [])
-    batch_id = start(provider, tmp_path)
-    assert provider.status(batch_id).status.is_terminal
-    assert fetched(provider, batch_id, tmp_path) == []
 
 
 def test_an_expired_batch_gives_what_it_has(provider, server, tmp_path):
@@ -241,47 +160,6 @@ def test_a_failed_row_has_its_reason(provider, server, tmp_path, code, is_retrya
     assert server.billed == []
 
 
-def test_a_batch_that_failed_says_why(provider, server, tmp_path):
-    server.reasons = [f"line 3 is no JSON; your key is {server.key}"]
-    state = provider.status(start(provider, tmp_path))
-    assert (state.status, state.error) == (BatchStatus.FAILED, "line 3 is no JSON; your key is ***")
-    assert server.billed == []
-
-
-def test_a_download_that_is_cut_is_no_file(provider, server, tmp_path):
-    batch_id = start(provider, tmp_path, n=50)
-    provider.status(batch_id)
-    server.faults["download"] = [Fault(cut_after=500)]
-    with pytest.raises(BusyError):
-        provider.fetch(batch_id, tmp_path / "rows")
-    server.files[f"{batch_id}-output"] = server.files[f"{batch_id}-output"][:-30]
-    with pytest.raises(BusyError, match="did not come whole"):
-        provider.fetch(batch_id, tmp_path / "rows")
-
-
-def test_a_busy_look_says_how_long_to_wait(provider, server, tmp_path):
-    batch_id = start(provider, tmp_path)
-    server.faults["look"] = [Fault(status=429, headers={"Retry-After": "3"}), Fault(status=503), Fault()]
-    for seconds in (3, None, None):
-        with pytest.raises(BusyError) as caught:
-            provider.status(batch_id)
-        assert caught.value.retry_after_s == seconds
-    assert provider.status(batch_id).status is BatchStatus.DONE
-
-
 def test_a_batch_that_is_not_there_tells_of_the_key(provider):
     with pytest.raises(NoBatchError, match="Was TOGETHER_API_KEY, or the account, exchanged"):
         provider.status("batch_nobody")
-
-
-def test_a_wrong_key_is_never_shown(provider, server, tmp_path, monkeypatch):
-    monkeypatch.setenv("TOGETHER_API_KEY", "tgp_planted-wrong")
-    for call in (
-        lambda: start(provider, tmp_path),
-        lambda: provider.status("batch_1"),
-        lambda: provider.find_existing("a", CALL),
-    ):
-        with pytest.raises(ProviderError, match=r"Incorrect API key provided: \*\*\*") as caught:
-            call()
-        assert "planted" not in repr(caught.value.__cause__) + str(caught.value)
-    assert "planted" not in repr(provider) + repr(provider._errors)

@@ -14,6 +14,7 @@ import json
 import re
 from typing import Any
 
+from faulty_server import FaultyServer
 from openai_server import Handler, OpenAIServer, Rows, answer
 
 __all__ = ["TogetherServer", "answer", "failed"]
@@ -36,8 +37,6 @@ class TogetherServer(OpenAIServer):
 
     key: str = "tgp_v1_planted0123456789abcdef"
     statuses: list[str] = dataclasses.field(default_factory=lambda: ["COMPLETED"])
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    """Of each next batch that is made: why it fails as a whole (empty: it does not)."""
     place: str = ""
     """Where files are to be put; beside the API if not given."""
     list_as: str = "array"
@@ -60,6 +59,8 @@ class TogetherServer(OpenAIServer):
             for row in rows
         ]
         return [custom_id for custom_id in asked if custom_id not in self.unbilled]
+
+    fail_next = FaultyServer.fail_next
 
     def hold_against(self, name: str, value: Any) -> None:
         """Check nothing: the specification is another service's."""
@@ -151,7 +152,7 @@ class TogetherHandler(Handler):
 
     def do_PUT(self) -> None:  # noqa: N802 - the name that http.server asks for
         """Take a file."""
-        self._serve(None)
+        self._serve()
 
     def _route(self, path: str) -> tuple[str, str]:
         if found := re.fullmatch(r"/store/([\w-]+)", path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     done = experiment.run()
     assert done.returncode == 0, done.stderr
     return experiment
+
+
+@pytest.fixture
+def ended(finished: Experiment, tmp_path: Path) -> Experiment:
+    """A copy of a finished run."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    return Experiment(tmp_path / "copy")

@@ -16,22 +16,6 @@ pytestmark = pytest.mark.workflow
 FREE = ("score", "stats", "report")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    """A finished run to copy."""
-    experiment = Experiment(tmp_path_factory.mktemp("template")).write(simulated_config())
-    done = experiment.run()
-    assert done.returncode == 0, done.stderr
-    return experiment
-
-
-@pytest.fixture
-def ended(template: Experiment, tmp_path: Path) -> Experiment:
-    """A copy of a finished run."""
-    shutil.copytree(template.folder, tmp_path / "copy", symlinks=True)
-    return Experiment(tmp_path / "copy")
-
-
 def planned(experiment: Experiment, *arguments: str) -> set[str]:
     """Phases of which a dry run says that jobs would run."""
     done = experiment.run("--dry-run", *arguments)
