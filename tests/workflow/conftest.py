@@ -16,7 +16,7 @@ def experiment(tmp_path: Path) -> Experiment:
     return Experiment(tmp_path).write(simulated_config())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     """A small simulated experiment that was run to its end; tests only read it."""
     experiment = Experiment(tmp_path_factory.mktemp("finished")).write(simulated_config())

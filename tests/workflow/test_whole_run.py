@@ -100,15 +100,14 @@ def test_the_effective_configuration_is_a_configuration(finished: Experiment) ->
     assert (finished.root / "trials.tsv").read_text().startswith("trial\tmodel\tprompt\ttemperature")
 
 
-def test_a_second_run_has_nothing_to_do(experiment: Experiment) -> None:
-    assert experiment.run().returncode == 0
-    (experiment.root / "run_state.json").unlink()
+def test_a_second_run_has_nothing_to_do(ended: Experiment) -> None:
+    (ended.root / "run_state.json").unlink()
 
-    again = experiment.run()
+    again = ended.run()
 
     assert again.returncode == 0
     assert "Nothing to be done" in again.stderr + again.stdout
-    assert experiment.state()["status"] == "completed"
+    assert ended.state()["status"] == "completed"
 
 
 def test_a_dry_run_writes_nothing(experiment: Experiment) -> None:
