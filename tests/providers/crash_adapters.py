@@ -64,7 +64,7 @@ class Service:
     start_call: str = ""
     """How the call begins that starts a batch."""
     every: int = 1
-    """The sweep kills in front of every so many of the steps: what is the adapter's own share is small."""
+    """The sweep kills in front of every so many of the steps: all of them where requests cost money."""
     n_double_kills: int = 8
     """How many runs are killed twice, at moments drawn by chance."""
     read_asked: Callable[[], Counter[str]] | None = None
@@ -156,7 +156,6 @@ def together_service(folder: Path) -> Iterator[Service]:
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
-            every=3,
             stride=8,
             start_call="POST /v1/batches ",
         )
@@ -184,7 +183,6 @@ def mistral_service(folder: Path) -> Iterator[Service]:
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
-            every=2,
             stride=8,
             start_call="POST /v1/batch/jobs ",
         )
@@ -214,7 +212,6 @@ def fireworks_service(folder: Path) -> Iterator[Service]:
                 "scripts.providers.fireworks_batch:READY_REST_S": 0.0,
             },
             read_books=lambda _: keys_of(service.asked),
-            every=2,
             stride=8,
             start_call=f"POST /v1/{fireworks_server.HOME}/batchInferenceJobs",
         )
@@ -270,7 +267,7 @@ def local_service(folder: Path) -> Iterator[Service]:
             patches={"scripts.providers.local_asking:MAX_TRIES": 1},
             read_books=local_books,
             prepare=books.use,
-            every=5,
+            every=3,
             stride=8,
             start_call="POST /v1/chat/completions ",
             read_asked=lambda: Counter(service.asked),

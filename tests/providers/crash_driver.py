@@ -229,7 +229,8 @@ def _fork(job: Mapping[str, Any]) -> dict[str, Any]:
         told = pipe.read().splitlines()
     for line in told:
         if line.startswith(IMPORTED):
-            importlib.import_module(line.removeprefix(IMPORTED))
+            with contextlib.suppress(ModuleNotFoundError):  # some put themselves there under another name
+                importlib.import_module(line.removeprefix(IMPORTED))
     gc.freeze()
     steps = [line for line in told if not line.startswith(IMPORTED)]
     return {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "steps": steps}
