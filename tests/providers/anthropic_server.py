@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from faulty_server import serving
+
 KEY = "sk-ant-planted-0123456789"
 PREFIX = "/v1/messages/batches"
 ZERO = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
@@ -314,10 +316,5 @@ def serve(kind: type[AnthropicServer] = AnthropicServer) -> Iterator[AnthropicSe
     handler = type("BoundHandler", (Handler,), {"service": service})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         service.base_url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield service
-        finally:
-            server.shutdown()
-            thread.join(10)

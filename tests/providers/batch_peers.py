@@ -104,6 +104,11 @@ def each(table: Mapping[str, Iterable[str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("peer", "word"), pairs, indirect=["peer"])
 
 
+def only(name: str) -> Any:
+    """Make the fixture `peer` of a file that is about one adapter."""
+    return pytest.fixture(lambda: PEERS[name], name="peer")
+
+
 @pytest.fixture(name="server")
 def server_fixture(peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultyServer]:
     """Serve what `peer`, a fixture of the file that imports this one, speaks to; no secret may be left."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from faulty_server import serving
+
 HANG_S = 60.0
 
 
@@ -94,14 +96,8 @@ class ChatServer:
     def running(self) -> Iterator[ChatServer]:
         """Serve until the end of the block."""
         handler = type("Handler", (_Handler,), {"service": self})
-        with _Server(("127.0.0.1", self.port), handler) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
+        with _Server(("127.0.0.1", self.port), handler) as server, serving(server):
+            yield self
 
     @contextlib.contextmanager
     def serving_one(self) -> Iterator[None]:

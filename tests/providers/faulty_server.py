@@ -35,6 +35,18 @@ class Fault:
         return self.status is None and self.cut_after is None
 
 
+@contextlib.contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Serve in a thread until the end of the block."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
 @dataclasses.dataclass
 class FaultyServer:
     """A service on 127.0.0.1: set the dials before a call, read the books after it."""
@@ -81,13 +93,8 @@ class FaultyServer:
             server.daemon_threads = True
             server.block_on_close = False
             self.url = f"http://127.0.0.1:{server.server_address[1]}{self.root}"
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
+            with serving(server):
                 yield self
-            finally:
-                server.shutdown()
-                thread.join()
 
 
 class FaultyHandler(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from typing import Any
 
 import anthropic_server
 import pytest
-from batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
+from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from openai_server import Fault, OpenAIServer, answer, expired
 
 from scripts.errors import ProviderError
@@ -23,10 +23,7 @@ from scripts.replies import Settled
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
 
-
-@pytest.fixture
-def peer():
-    return PEERS["openai"]
+peer_fixture = only("openai")
 
 
 N = 4

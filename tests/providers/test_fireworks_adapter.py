@@ -12,6 +12,7 @@ from batch_peers import (  # noqa: F401 - fixtures
     PEERS,
     fetched,
     make_requests,
+    only,
     provider_fixture,
     server_fixture,
     start,
@@ -29,9 +30,7 @@ from scripts.records import Outcome
 MODEL = PEERS["fireworks"].model
 
 
-@pytest.fixture
-def peer():
-    return PEERS["fireworks"]
+peer_fixture = only("fireworks")
 
 
 KEY = "a" * 64

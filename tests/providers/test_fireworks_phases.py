@@ -8,7 +8,7 @@ import functools
 import random
 
 import pytest
-from batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
+from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from faulty_server import Fault
 from phase_runs import check_message, peer_settings, run
 
@@ -20,9 +20,7 @@ from scripts.providers.fireworks_batch import FireworksBatch
 MODEL = PEERS["fireworks"].model
 
 
-@pytest.fixture(name="peer")
-def peer_fixture():
-    return PEERS["fireworks"]
+peer_fixture = only("fireworks")
 
 
 @pytest.fixture(name="settings")

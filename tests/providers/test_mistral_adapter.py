@@ -13,6 +13,7 @@ from batch_peers import (  # noqa: F401 - fixtures
     PEERS,
     TRIAL,
     fetched,
+    only,
     provider_fixture,
     server_fixture,
     start,
@@ -28,9 +29,7 @@ from scripts.records import Outcome
 MODEL = PEERS["mistral"].model
 
 
-@pytest.fixture
-def peer():
-    return PEERS["mistral"]
+peer_fixture = only("mistral")
 
 
 def lost_call():

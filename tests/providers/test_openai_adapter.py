@@ -12,6 +12,7 @@ from batch_peers import (  # noqa: F401 - fixtures
     PEERS,
     TRIAL,
     fetched,
+    only,
     provider_fixture,
     server_fixture,
     start,
@@ -23,10 +24,7 @@ from scripts.providers import BatchStatus, LostCall
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Outcome
 
-
-@pytest.fixture
-def peer():
-    return PEERS["openai"]
+peer_fixture = only("openai")
 
 
 CALL = LostCall(datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC), 1)

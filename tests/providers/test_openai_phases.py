@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
-from batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
+from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from openai_server import answer, expired
 from phase_runs import check_message, peer_settings, run
 
@@ -13,10 +13,7 @@ from scripts.checks import check_settings
 from scripts.errors import ProviderError
 from scripts.ledger import Ledger
 
-
-@pytest.fixture(name="peer")
-def peer_fixture():
-    return PEERS["openai"]
+peer_fixture = only("openai")
 
 
 @pytest.fixture(name="settings")

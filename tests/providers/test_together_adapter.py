@@ -11,6 +11,7 @@ from batch_peers import (  # noqa: F401 - fixtures
     PEERS,
     TRIAL,
     fetched,
+    only,
     provider_fixture,
     server_fixture,
     start,
@@ -26,9 +27,7 @@ from scripts.records import Outcome
 MODEL = PEERS["together"].model
 
 
-@pytest.fixture
-def peer():
-    return PEERS["together"]
+peer_fixture = only("together")
 
 
 CALL = LostCall(datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC), 1)
