@@ -30,9 +30,9 @@ from typing import Any
 
 import yaml
 
+from scripts.experiment.settings import Settings, load_settings
 from scripts.launcher.server import WARM_MODULES, forbid_threads
 from scripts.records import Item, Trial
-from scripts.settings import Settings, load_settings
 
 N_TRIALS = 2
 DATASETS = ("reading", "trivia")
@@ -129,7 +129,7 @@ def write_experiment(folder: Path, n_rows: int, replicates: int) -> Settings:
 
 def write_items(settings: Settings, dataset: str, items: Iterator[Item]) -> None:
     """Write a prepared dataset."""
-    from scripts.datasets import item_row, prepared_schema
+    from scripts.experiment.datasets import item_row, prepared_schema
 
     rows = (item_row(item) for item in items)
     write_parquet(settings.run_root / "datasets" / f"{dataset}.parquet", rows, prepared_schema())
@@ -145,7 +145,7 @@ def write_outcomes(settings: Settings, trial: Trial) -> None:
 
 def outcome_rows(settings: Settings, trial: Trial) -> Iterator[dict[str, Any]]:
     """Make the rows of a trial: the brief prompt does a little better."""
-    from scripts.datasets import read_prepared
+    from scripts.experiment.datasets import read_prepared
 
     language = Language(sum(trial.name.encode()))
     skill = 0.62 if trial.prompt == "brief" else 0.6

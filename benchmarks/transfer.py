@@ -27,10 +27,10 @@ import yaml
 
 from benchmarks.batch_server import Service, serving
 from scripts import poll, submit
+from scripts.experiment.settings import Settings, load_settings
 from scripts.files import dump_line
 from scripts.providers import PROVIDERS, make_provider
 from scripts.records import Item, Request
-from scripts.settings import Settings, load_settings
 
 N_BYTES = 150_000_000
 KEYS = {"OPENAI_API_KEY": "sk-bench", "ANTHROPIC_API_KEY": "sk-ant-bench"}

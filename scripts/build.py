@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.datasets import read_prepared
 from scripts.dispatch import check_request
+from scripts.experiment.datasets import read_prepared
+from scripts.experiment.prompts import Prompt, find_prompt
+from scripts.experiment.settings import Settings
 from scripts.files import atomic_open, dump_line
-from scripts.jobs import phase_job, phase_parser, trial_job
-from scripts.prompts import Prompt, find_prompt
 from scripts.providers import Provider, make_provider
 from scripts.records import Request, Trial, Usage
-from scripts.settings import Settings
+from scripts.run.job import phase_job, phase_parser, trial_job
 
 ENVELOPE_BYTES = 1000
 """More than what a provider's line has around the body."""

@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.attempts import TOKENS, is_failed, list_attempts
+from scripts.experiment.settings import Settings
 from scripts.files import read_parquet, write_json
-from scripts.jobs import phase_job, phase_parser, trial_job
-from scripts.pricing import Price, find_price
+from scripts.money.billed import TOKENS, is_failed, list_attempts
+from scripts.money.price_book import Price, find_price
 from scripts.records import Trial, Usage
-from scripts.settings import Settings
+from scripts.run.job import phase_job, phase_parser, trial_job
 
 COLUMNS = ("request_key", "outcome", "attempts", "is_reused", "usage_by_attempt", *TOKENS)
 

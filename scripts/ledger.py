@@ -1,290 +1,189 @@
-"""
-What was sent and paid, per trial: append-only, on disk before money moves, never deleted by Snakemake.
-
-``ledger/<trial>/events.jsonl`` holds one event a line; a shard goes through ::
-
-    planned -> intent -> submitted -> terminal -> downloaded -> reconciled
-                   `-> refused (the provider started nothing, or turned the batch away: send later)
-
-``<shard>.keys`` lists the request keys of a shard, ``<shard>.replies.jsonl`` the raw rows that came back.
-"""
+"""What a run has sent, when, and what it cost: shard by shard, as the ledger has it."""
 
 from __future__ import annotations
 
-import dataclasses
-import fcntl
 import json
-import os
-import time
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from scripts.clock import now
-from scripts.errors import DataError, StateError
-from scripts.files import atomic_open, dump_line
+from scripts.errors import user_errors
+from scripts.money.ledger import ShardEntry, read_shards
+from scripts.reporting.tables import MISSING, brief, count, dollars, plural
+from scripts.run.command_line import add_run_options, command_parser
+from scripts.run.folder import find_run
 
-STATES = ("planned", "intent", "submitted", "terminal", "downloaded", "reconciled", "refused")
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
-
-LOCK_PATIENCE_S = 10.0
-"""How long a second process waits for the first to end."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardEntry:
-    """What the ledger knows of one shard."""
-
-    shard: str
-    attempt: int
-    n_requests: int
-    state: str
-    """One of `STATES`."""
-    at: str
-    """When it came into that state, in UTC."""
-    model: str | None = None
-    """The configuration's name of the model, so that others can ask for the batch."""
-    key: str | None = None
-    """How the provider finds the batch."""
-    batch_id: str | None = None
-    account: str | None = None
-    """Fingerprint of the account that it was sent with."""
-    submitted_at: str | None = None
-    status: str | None = None
-    """The provider's final status, in the project's words."""
-    error: str | None = None
-    is_final: bool = False
-    """Whether the batch failed for a reason that would come again."""
-    n_beside: int | None = None
-    """Of a batch that was turned away: how many others of its service the run had at the provider."""
-    input_tokens: int | None = None
-    """Estimate of what its requests hold."""
-    reserved_usd: float | None = None
-    """What the shard may cost, reserved before it was sent."""
-    cost_usd: float | None = None
-    """What it cost, once its rows are read."""
-    service: str | None = None
-    """Digest of who was asked, so that another run can take the answers over."""
-    reused_from: str | None = None
-    """Run, trial and shard that the answers were paid with; None: this shard was sent."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether its requests are sent, or may be."""
-        return self.state not in {"planned", "refused"}
-
-    @property
-    def is_put_off(self) -> bool:
-        """Whether the provider took its batch and turned it away later, before any request was run."""
-        return self.state == "refused" and self.batch_id is not None
-
-    @property
-    def is_in_flight(self) -> bool:
-        """Whether a batch of it is, or may be, at the provider."""
-        return self.state in {"intent", "submitted"}
+EXAMPLES = """examples:
+  python -m scripts.ledger --run_id demo
+  python -m scripts.ledger --run_id demo --json | jq .totals
+"""
+COLOURS = {"intent": "cyan", "submitted": "cyan", "reconciled": "green", "refused": "red"}
 
 
-class Ledger:
+def describe_ledger(run_root: Path) -> dict[str, Any]:
     """
-    One trial's ledger, held by one process at a time.
+    Put together all shards of a run and their totals.
 
-    Use as a context manager; entering takes the trial's lock, so that a second process (a job that outlived
-    its Snakemake, a run started twice) can never send what this one is sending.
+    Nothing is written and no lock is taken: a run may be sending meanwhile.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "events.jsonl"
-        self.shards: dict[str, ShardEntry] = {}
-        self._descriptor: int | None = None
-
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read a ledger that another process may hold; it cannot be written."""
-        ledger = cls(folder)
-        ledger.shards = read_shards(ledger.path)
-        return ledger
-
-    def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        is_new = not self.path.exists()
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            _lock(self._descriptor, self.path)
-            _drop_torn_line(self._descriptor, self.path)
-            self.shards = read_shards(self.path)
-        except BaseException:
-            self.__exit__()
-            raise
-        for leftover in self.folder.glob("*.tmp"):  # of a process that was killed
-            leftover.unlink()
-        if is_new:
-            _sync_folder(self.folder)
-            _sync_folder(self.folder.parent)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._descriptor is not None
-        os.close(self._descriptor)
-        self._descriptor = None
-
-    def record(self, event: str, shard: str, **facts: Any) -> None:
-        """
-        Append one event; it is on disk when this returns.
-
-        Raises
-        ------
-        StateError
-            If the disk does not take it; then the file is as it was before.
-        """
-        assert self._descriptor is not None, "the ledger is written inside its context only"
-        entry = {"event": event, "shard": shard, "at": now(), **facts}
-        _append(self._descriptor, dump_line(entry, ascii_only=True).encode(), self.path)
-        _apply(self.shards, entry)
-
-    def plan(self, *, attempt: int, keys: Path, n_requests: int) -> str:
-        """Enter a new shard whose request keys stand in the file `keys`, and name it."""
-        shard = f"s{len(self.shards) + 1:04d}"
-        keys.replace(self.keys_path(shard))
-        self.sync()
-        self.record("planned", shard, attempt=attempt, n_requests=n_requests)
-        return shard
-
-    def sync(self) -> None:
-        """Return once the names of the files beside the ledger are on disk."""
-        _sync_folder(self.folder)
-
-    def keys_path(self, shard: str) -> Path:
-        """Request keys of a shard, one a line."""
-        return self.folder / f"{shard}.keys"
-
-    def replies_path(self, shard: str) -> Path:
-        """Raw rows of a shard."""
-        return self.folder / f"{shard}.replies.jsonl"
-
-    def read_keys(self, shard: str) -> Iterator[str]:
-        """
-        Yield the request keys of a shard.
-
-        Raises
-        ------
-        DataError
-            If the file is not there or not whole: then nobody knows what was sent.
-        """
-        path, n_keys = self.keys_path(shard), 0
-        if path.is_file():
-            with path.open(encoding="ascii", errors="replace") as handle:
-                for line in handle:
-                    n_keys += 1
-                    yield line.rstrip("\n")
-        if n_keys != self.shards[shard].n_requests:
-            raise DataError(
-                f"lists {n_keys} request keys, but {self.shards[shard].n_requests} were sent",
-                where=str(path),
-                fix="Restore the file from a backup; nothing is sent while it cannot be read.",
-            )
+    shards = list(_shards(run_root))
+    return {
+        "run_id": run_root.name.removeprefix("run_"),
+        "shards": [{"trial": trial, **_describe_shard(entry)} for trial, entry in shards],
+        "totals": _totals([entry for _, entry in shards]),
+    }
 
 
-def read_shards(path: Path) -> dict[str, ShardEntry]:
-    """
-    Read what the events add up to, shard by shard; an unfinished last line counts as not written.
-
-    Raises
-    ------
-    DataError
-        If a line in the middle is broken: then somebody has edited the ledger.
-    """
-    shards: dict[str, ShardEntry] = {}
-    if not path.exists():
-        return shards
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            _apply(shards, json.loads(line))
-        except (ValueError, LookupError, TypeError):
-            raise DataError(
-                "is not an event of the ledger",
-                where=f"{path}, line {number}",
-                fix="Restore the file from a backup; nothing is sent while it cannot be read.",
-            ) from None
-    return shards
+def _shards(run_root: Path) -> Iterator[tuple[str, ShardEntry]]:
+    for events in sorted((run_root / "ledger").glob("*/events.jsonl")):
+        for entry in read_shards(events).values():
+            yield events.parent.name, entry
 
 
-def write_keys(path: Path, keys: Iterable[str]) -> None:
-    """Write request keys, one a line, on disk when this returns."""
-    with atomic_open(path) as handle:
-        for key in keys:
-            handle.write(f"{key}\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+def _describe_shard(entry: ShardEntry) -> dict[str, Any]:
+    return {
+        "shard": entry.shard,
+        "attempt": entry.attempt,
+        "batch_id": entry.batch_id,
+        "model": entry.model,
+        "n_requests": entry.n_requests,
+        "state": entry.state,
+        "is_in_flight": entry.is_in_flight,
+        "submitted_at": entry.submitted_at,
+        "updated_at": entry.at,
+        "status": entry.status,
+        "reserved_usd": entry.reserved_usd,
+        "cost_usd": entry.cost_usd,
+        "error": entry.error,
+        "reused_from": entry.reused_from,
+    }
 
 
-def _apply(shards: dict[str, ShardEntry], entry: dict[str, Any]) -> None:
-    event, shard = entry["event"], entry["shard"]
-    if event not in STATES:
-        raise ValueError(f"unknown event {event!r}")
-    if event == "planned":
-        shards[shard] = ShardEntry(shard, entry["attempt"], entry["n_requests"], "planned", entry["at"])
+def _totals(entries: Sequence[ShardEntry]) -> dict[str, Any]:
+    """Add up what counts as sent; a sum of money is None where no part of it is known."""
+    live = [entry for entry in entries if entry.is_live and not entry.reused_from]
+    reused = [entry for entry in entries if entry.is_live and entry.reused_from]
+    in_flight = [entry for entry in live if entry.is_in_flight]
+    open_usd = [entry.reserved_usd for entry in live if entry.cost_usd is None]
+    return {
+        "n_shards": len(entries),
+        "n_sent": len(live),
+        "n_requests_sent": sum(entry.n_requests for entry in live),
+        "n_in_flight": len(in_flight),
+        "n_requests_in_flight": sum(entry.n_requests for entry in in_flight),
+        "n_requests_reused": sum(entry.n_requests for entry in reused),
+        "n_refused": sum(entry.state == "refused" for entry in entries),
+        "spent_usd": _sum(entry.cost_usd for entry in live),
+        "reserved_usd": _sum(open_usd),
+        "n_without_price": sum(entry.cost_usd is None and entry.reserved_usd is None for entry in live),
+    }
+
+
+def _sum(amounts: Iterator[float | None] | Sequence[float | None]) -> float | None:
+    known = [Decimal(str(amount)) for amount in amounts if amount is not None]
+    return float(sum(known)) if known else None
+
+
+def render(ledger: Mapping[str, Any]) -> RenderableType:
+    """Draw the ledger for the terminal: a table per trial, then the totals."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for trial in dict.fromkeys(shard["trial"] for shard in ledger["shards"]):
+        parts.append(Text(trial, style="bold"))
+        shards = [shard for shard in ledger["shards"] if shard["trial"] == trial]
+        parts.append(_table(shards))
+        parts += [
+            Text(f"  {shard['shard']}: {brief(shard['error'])}", style="red")
+            for shard in shards
+            if shard["error"]
+        ]
+    parts += [Text(line) for line in _total_lines(ledger["totals"])]
+    return Group(*parts)
+
+
+def _table(shards: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="dim")
+    for header in ("shard", "try", "requests", "state", "sent (UTC)", "cost", "batch"):
+        table.add_column(
+            header,
+            justify="right" if header in {"try", "requests", "cost"} else "left",
+            no_wrap=header not in {"state", "batch"},
+            overflow="fold",
+        )
+    for shard in shards:
+        table.add_row(
+            shard["shard"],
+            str(shard["attempt"]),
+            count(shard["n_requests"]),
+            Text(_state(shard), style=COLOURS.get(shard["state"], "")),
+            (shard["submitted_at"] or MISSING)[:16].replace("T", " "),
+            _cost(shard),
+            Text(shard["batch_id"] or MISSING),
+        )
+    return table
+
+
+def _state(shard: Mapping[str, Any]) -> str:
+    """The state, and the provider's last word where it was another than done."""
+    status = shard["status"]
+    if shard["reused_from"]:
+        return f"{shard['state']}, from {shard['reused_from']}"
+    return shard["state"] if status in {None, "done"} else f"{shard['state']}, {status}"
+
+
+def _cost(shard: Mapping[str, Any]) -> str:
+    if shard["cost_usd"] is not None:
+        return dollars(shard["cost_usd"])
+    is_open = shard["state"] not in {"planned", "refused"} and shard["reserved_usd"] is not None
+    return f"\N{LESS-THAN OR EQUAL TO} {dollars(shard['reserved_usd'])}" if is_open else MISSING
+
+
+def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
+    if not totals["n_shards"]:
+        yield "Nothing was sent."
         return
-    known = {field.name for field in dataclasses.fields(ShardEntry)} - {"shard", "attempt", "n_requests"}
-    facts = {key: value for key, value in entry.items() if key in known}
-    if event == "submitted":
-        facts["submitted_at"] = entry["at"]
-    shards[shard] = dataclasses.replace(shards[shard], state=event, **facts)
+    sent = (
+        f"{plural(totals['n_requests_sent'], 'request')} sent in {count(totals['n_sent'])} of "
+        f"{plural(totals['n_shards'], 'shard')}"
+    )
+    yield f"{sent}, {count(totals['n_requests_in_flight'])} of them in flight."
+    if totals["n_requests_reused"]:
+        yield f"{plural(totals['n_requests_reused'], 'answer')} taken over from other runs, paid there."
+    money = "No cost is known yet" if totals["spent_usd"] is None else f"{dollars(totals['spent_usd'])} spent"
+    if totals["reserved_usd"] is not None:
+        money += f", up to {dollars(totals['reserved_usd'])} reserved for what is not priced yet"
+    if totals["n_without_price"]:
+        money += f", {plural(totals['n_without_price'], 'shard')} without a price"
+    yield f"{money}."
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StateError(
-                    "another process is sending or polling this trial",
-                    where=str(path),
-                    fix="Wait until it has ended (is the run going in another terminal?), then run again.",
-                ) from None
-            time.sleep(0.1)
-        else:
-            return
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show a run's ledger."""
+    parser = command_parser("ledger", __doc__, EXAMPLES)
+    add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(argv)
+    with user_errors(code=2):
+        ledger = describe_ledger(find_run(options.experiments_dir, options.run_id))
+    if options.json:
+        print(json.dumps(ledger, indent=1))
+    else:
+        from rich.console import Console
 
-
-def _drop_torn_line(descriptor: int, path: Path) -> None:
-    """Cut an unfinished last line (a power cut while appending), so that the next event starts a line."""
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    if end != len(content):
-        os.ftruncate(descriptor, end)
-
-
-def _append(descriptor: int, line: bytes, path: Path) -> None:
-    size = os.fstat(descriptor).st_size
-    try:
-        if os.write(descriptor, line) != len(line):
-            raise OSError("the disk took only a part")
-        os.fsync(descriptor)
-    except OSError as error:
-        # Half a line would break the next one; a whole one that may not be on disk must not count.
-        os.ftruncate(descriptor, size)
-        raise StateError(
-            f"the ledger cannot be written ({error.strerror or error})",
-            where=str(path),
-            fix="Make room on the disk, then run again; nothing that was sent before is lost.",
-        ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        Console().print(render(ledger))
+    return 0
 
 
 if __name__ == "__main__":
-    import sys
-
-    from scripts.show_ledger import main
-
     sys.exit(main())

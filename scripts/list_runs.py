@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.command_line import add_experiments_dir, command_parser
 from scripts.errors import PipelineError
-from scripts.run_state import present_state
-from scripts.runs import iterate_runs, present_settings
+from scripts.run.command_line import add_experiments_dir, command_parser
+from scripts.run.folder import iterate_runs, present_settings
+from scripts.run.state import present_state
 
 EXAMPLES = """examples:
   python -m scripts.list_runs

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from scripts.clock import now
 from scripts.errors import user_errors
+from scripts.experiment.settings import read_run_settings
 from scripts.files import write_json
 from scripts.records import PHASES, digest
-from scripts.run_state import run_units
-from scripts.settings import read_run_settings
+from scripts.run.state import run_units
 
 
 def mark_phase(run: Path, phase: str, *, out: Path) -> None:

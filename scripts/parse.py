@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.dispatch import read_requests
+from scripts.dispatch.key_index import KeySet, RowIndex
+from scripts.dispatch.replies import Settled
 from scripts.files import atomic_path, read_jsonl
-from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.providers import Provider, make_provider
 from scripts.records import Outcome, Reply, Request, Usage
-from scripts.replies import Settled
-from scripts.row_index import KeySet, RowIndex
+from scripts.run.job import phase_job, phase_parser, trial_job
 
 CHUNK_ROWS = 5000
 RARE_TOKENS = ("cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")

@@ -22,13 +22,19 @@ from scripts.analysis.power import (
     needed_items,
     smallest_detectable_difference,
 )
-from scripts.command_line import command_parser
 from scripts.errors import user_errors
-from scripts.forecast import TYPICAL_BYTES_PER_TOKEN, TrialForecast, count_items, forecast_trials, span
-from scripts.pilot import METRIC, Pilot, read_pilot
-from scripts.pricing import BYTES_PER_TOKEN, find_price, spent_usd
+from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.money.price_book import BYTES_PER_TOKEN, find_price, spent_usd
+from scripts.planning.forecast import (
+    TYPICAL_BYTES_PER_TOKEN,
+    TrialForecast,
+    count_items,
+    forecast_trials,
+    span,
+)
+from scripts.planning.pilot import METRIC, Pilot, read_pilot
 from scripts.records import Trial
-from scripts.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.run.command_line import command_parser
 
 EXAMPLES = """examples:
   python -m scripts.plan
@@ -53,7 +59,7 @@ def make_plan(settings: Settings, *, pilot: Pilot | None, answer_tokens: float |
     Parameters
     ----------
     settings : Settings
-        The configuration, checked by `scripts.checks.check_settings`.
+        The configuration, checked by `scripts.run.checks.check_settings`.
     pilot : Pilot, optional
         A finished run to take variances and lengths of answers from.
     answer_tokens : float, optional
@@ -263,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(argv)
     default = DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else PROJECT_ROOT / DEFAULT_CONFIG
     with user_errors(code=2):
-        from scripts.checks import check_settings
+        from scripts.run.checks import check_settings
 
         overrides = {} if options.run_id is None else {"run_id": options.run_id}
         settings = load_settings([options.configfile or default], overrides)
@@ -276,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         from rich.console import Console
 
-        from scripts.reporting.plan_view import render
+        from scripts.planning.view import render
 
         Console().print(render(plan))
     return 0

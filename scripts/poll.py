@@ -22,16 +22,16 @@ from scripts.dispatch import (
     read_request_keys,
     unsent_requests,
 )
+from scripts.dispatch.key_index import KeySet
+from scripts.dispatch.replies import Attempts
 from scripts.errors import BusyError, NoBatchError, ProviderError, StateError
+from scripts.experiment.settings import Settings
 from scripts.files import atomic_open, file_sha256
-from scripts.jobs import phase_job, phase_parser, say, say_once, trial_job
-from scripts.ledger import Ledger, ShardEntry
-from scripts.pricing import Price, find_price
+from scripts.money.ledger import Ledger, ShardEntry
+from scripts.money.price_book import Price, find_price
 from scripts.providers import BatchState, BatchStatus, provider_settings
 from scripts.records import FAILED_OUTCOMES, Outcome, Request, Trial
-from scripts.replies import Attempts
-from scripts.row_index import KeySet
-from scripts.settings import Settings
+from scripts.run.job import phase_job, phase_parser, say, say_once, trial_job
 
 FIRST_WAIT_S = 0.05
 MAX_PUT_OFF_S = 900.0

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.datasets import BATCH_ROWS, item_row, prepared_schema, read_items
+from scripts.experiment.datasets import BATCH_ROWS, item_row, prepared_schema, read_items
 from scripts.files import atomic_path
-from scripts.jobs import Job, phase_job, phase_parser
 from scripts.records import Item
+from scripts.run.job import Job, phase_job, phase_parser
 
 
 def prepare_dataset(source: Path, *, limit: int | None, out: Path) -> int:

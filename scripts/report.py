@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import scripts
 from scripts.analysis.omnibus import omnibus_test
-from scripts.cost_comparison import compare_costs
-from scripts.errors import user_errors
-from scripts.files import read_json, write_json, write_text
-from scripts.item_scores import (
+from scripts.comparison.cost_effectiveness import compare_costs
+from scripts.comparison.item_scores import (
     EFFECT_METRICS,
     KEY,
     add_items,
@@ -27,15 +25,17 @@ from scripts.item_scores import (
     read_items,
     read_scores,
 )
-from scripts.jobs import Job, phase_job, phase_parser, trial_job
-from scripts.prompts import find_prompt
+from scripts.errors import user_errors
+from scripts.experiment.prompts import find_prompt
+from scripts.experiment.settings import Settings, read_run_settings
+from scripts.files import read_json, write_json, write_text
 from scripts.records import RUN_OUTPUTS, Trial
-from scripts.reporting.choice import TrialFiles
-from scripts.reporting.context import Methods, PromptText, RunPage, TrialPage
 from scripts.reporting.embed import items_budget, unpack
 from scripts.reporting.examples import read_questions
-from scripts.reporting.further import further_tables
+from scripts.reporting.page_content import Methods, PromptText, RunPage, TrialPage
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
+from scripts.reporting.question_selection import TrialFiles
+from scripts.reporting.stats_tables import stats_tables
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
     TrialResult,
@@ -47,7 +47,7 @@ from scripts.reporting.summary import (
 )
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
-from scripts.settings import Settings, read_run_settings
+from scripts.run.job import Job, phase_job, phase_parser, trial_job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ def report_run(settings: Settings, *, out: Path) -> None:
         settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
     )
     questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
-    further = further_tables([result.stats for result in results])
+    further = stats_tables([result.stats for result in results])
     page = RunPage(summary, costs, _methods(settings), questions, further)
     for name, drawing in run_drawings(page).items():
         write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))

@@ -13,16 +13,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.command_line import add_run_options, command_parser
 from scripts.costs import trial_cost
 from scripts.errors import StateError, user_errors
+from scripts.experiment.settings import Settings, check_schema, read_run_settings
+from scripts.experiment.strict_yaml import read_yaml
 from scripts.files import read_json, write_json
-from scripts.pricing import present_price
+from scripts.money.price_book import present_price
 from scripts.records import OUTPUTS, Trial
 from scripts.reporting.tables import MISSING, dollars, plural
-from scripts.runs import find_run
-from scripts.settings import Settings, check_schema, read_run_settings
-from scripts.strict_yaml import read_yaml
+from scripts.run.command_line import add_run_options, command_parser
+from scripts.run.folder import find_run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

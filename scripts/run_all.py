@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.clock import now
-from scripts.command_line import command_parser
 from scripts.errors import user_errors
+from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
 from scripts.records import PHASES
-from scripts.run_state import RunView, derive_state, needed_phases, read_last_state
-from scripts.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.run.command_line import command_parser
+from scripts.run.state import RunView, derive_state, needed_phases, read_last_state
 
 DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 3
 EXAMPLES = """examples:
@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(problem)
     default = DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else PROJECT_ROOT / DEFAULT_CONFIG
     with user_errors(code=WRONG_USAGE):
-        from scripts.checks import check_settings
+        from scripts.run.checks import check_settings
 
         settings = load_settings([options.configfile or default], config_overrides(options))
         check_settings(settings)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.datasets import BATCH_ROWS, PreparedItems
+from scripts.experiment.datasets import BATCH_ROWS, PreparedItems
+from scripts.experiment.settings import Settings, make_scorer
 from scripts.files import atomic_path
-from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.records import FAILED_OUTCOMES, Item, Outcome
+from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import METRICS, Score, Scorer
-from scripts.settings import Settings, make_scorer
 
 NO_SCORE = Score(**dict.fromkeys(METRICS, math.nan))
 COLUMNS = ("dataset", "item_id", "replicate", "outcome")

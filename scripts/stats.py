@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.effect_stats import Comparison, compare
+from scripts.comparison.effect import Comparison, compare
+from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
+from scripts.comparison.trial import describe_datasets
+from scripts.experiment.settings import Settings
 from scripts.files import write_json
-from scripts.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
-from scripts.jobs import phase_job, phase_parser, trial_job
 from scripts.records import Outcome, Trial
+from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import METRICS
-from scripts.settings import Settings
-from scripts.trial_stats import describe_datasets
 
 if TYPE_CHECKING:
     import pandas as pd

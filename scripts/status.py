@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.command_line import add_run_options, command_parser
 from scripts.errors import user_errors
-from scripts.ledger import read_shards
+from scripts.money.ledger import read_shards
 from scripts.reporting.tables import dollars
-from scripts.run_lock import read_holder
-from scripts.run_state import present_state
-from scripts.runs import find_run, present_settings
+from scripts.run.command_line import add_run_options, command_parser
+from scripts.run.folder import find_run, present_settings
+from scripts.run.lock import read_holder
+from scripts.run.state import present_state
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

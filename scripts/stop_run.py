@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.command_line import add_run_options, command_parser
 from scripts.errors import StateError, user_errors
-from scripts.run_lock import read_holder
-from scripts.runs import find_run
-from scripts.state_utils import StopToken
+from scripts.run.command_line import add_run_options, command_parser
+from scripts.run.folder import find_run
+from scripts.run.lock import read_holder
+from scripts.run.stop import StopToken
 
 EXAMPLES = """examples:
   python -m scripts.stop_run --run_id demo

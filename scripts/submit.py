@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.dispatch import live_shards, make_sender, take_from_store, unsent_requests
+from scripts.experiment.settings import Settings
 from scripts.files import write_json
-from scripts.jobs import phase_job, phase_parser, say, trial_job
-from scripts.ledger import Ledger
+from scripts.money.ledger import Ledger
 from scripts.providers import service_digest
 from scripts.records import Trial
-from scripts.settings import Settings
+from scripts.run.job import phase_job, phase_parser, say, trial_job
 
 
 def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scripts.errors import ConfigError, NoBatchError, UnknownOutcomeError
-from scripts.jobs import say
-from scripts.ledger import Ledger, ShardEntry, read_shards
+from scripts.money.ledger import Ledger, ShardEntry, read_shards
 from scripts.providers import LostCall, Provider
+from scripts.run.job import say
 
 
 @dataclasses.dataclass(frozen=True)

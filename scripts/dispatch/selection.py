@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.dispatch.key_index import KeySet
 from scripts.files import read_jsonl
-from scripts.ledger import Ledger, ShardEntry
+from scripts.money.ledger import Ledger, ShardEntry
 from scripts.records import Request
-from scripts.row_index import KeySet
 
 KEY_FIRST = b'{"request_key":"'
 KEY_END = len(KEY_FIRST) + 64

@@ -13,14 +13,14 @@ from scripts.dispatch.lost_calls import Decisions, find_lost_batch
 from scripts.dispatch.payloads import Payload, write_payloads
 from scripts.dispatch.slots import Queue, Slot, held_slots, is_batch_over, run_lock
 from scripts.errors import BusyError, ProviderError, StateError, UnknownOutcomeError
+from scripts.experiment.settings import Settings
 from scripts.files import file_sha256
-from scripts.jobs import say
-from scripts.ledger import Ledger, ShardEntry, write_keys
-from scripts.pricing import make_reserve
+from scripts.money.ledger import Ledger, ShardEntry, write_keys
+from scripts.money.price_book import make_reserve
 from scripts.providers import Provider, make_provider, provider_settings, service_digest
 from scripts.records import Request, Trial, Usage, digest
-from scripts.settings import Settings
-from scripts.state_utils import StopToken, make_stop_token
+from scripts.run.job import say
+from scripts.run.stop import StopToken, make_stop_token
 
 MAX_SLEEP_S = 2.0
 """How long a wait may go without a look at the stop sentinel; hundreds of jobs may wait at once."""

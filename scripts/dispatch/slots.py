@@ -12,11 +12,11 @@ from typing import Any
 
 from scripts.clock import now
 from scripts.errors import BusyError, DataError, NoBatchError
+from scripts.experiment.settings import Settings
 from scripts.files import read_json, write_json
-from scripts.ledger import ShardEntry, read_shards
+from scripts.money.ledger import ShardEntry, read_shards
 from scripts.providers import Limits, make_provider
 from scripts.records import Usage
-from scripts.settings import Settings
 
 Slot = tuple[str, str]
 """A batch in flight: its trial and shard."""

@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scripts.dispatch.key_index import KeySet
+from scripts.dispatch.replies import Settled, settle_shard
 from scripts.dispatch.selection import unsent_requests
 from scripts.files import dump_line, file_sha256
-from scripts.jobs import say
-from scripts.ledger import Ledger, ShardEntry, write_keys
+from scripts.money.ledger import Ledger, ShardEntry, write_keys
 from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES
-from scripts.replies import Settled, settle_shard
-from scripts.row_index import KeySet
+from scripts.run.job import say
 
 
 def take_from_store(requests: Path, ledger: Ledger, provider: Provider, *, service: str) -> int:

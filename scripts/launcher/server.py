@@ -34,7 +34,7 @@ WARM_MODULES = (
     "pyarrow.compute",
     "pyarrow.acero",
     "pyarrow.dataset",
-    "scripts.trials",
+    "scripts.experiment.trials",
     "scripts.prepare",
     "scripts.mark",
     "jinja2",

@@ -6,10 +6,10 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from scripts.experiment.settings import PROJECT_ROOT, Settings, fill_defaults
 from scripts.files import cached_sha256
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Provider
 from scripts.records import digest
-from scripts.settings import PROJECT_ROOT, Settings, fill_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic.types.messages import MessageBatch
 
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 PATH = "/v1/messages/batches"

@@ -18,7 +18,7 @@ from scripts.errors import LimitError
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 Messages = Sequence[Mapping[str, str]]
 """A chat: mappings of ``role`` and ``content``."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scripts.experiment.settings import Settings
     from scripts.records import Trial
-    from scripts.settings import Settings
 
 Ranges = Mapping[str, tuple[float, float]]
 Words = Mapping[str, Sequence[str]]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import fireworks
     import httpx
 
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 VARIABLE = "FIREWORKS_API_KEY"
 

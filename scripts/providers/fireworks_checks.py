@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scripts.experiment.settings import Settings
     from scripts.records import Trial
-    from scripts.settings import Settings
 
 RANGES = {
     "temperature": (0, 2),

@@ -20,7 +20,7 @@ from scripts.providers.local_work import Places, Work
 from scripts.records import Item, Request, Trial, digest
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 __all__ = ["LocalChat", "warm_up"]
 

@@ -19,7 +19,7 @@ from scripts.providers.chat import decode_chat_row
 from scripts.records import Reply
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 LIMITS = Limits(max_requests=50_000, max_bytes=200 * 1024**2)
 

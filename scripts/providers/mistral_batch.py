@@ -26,7 +26,7 @@ from scripts.records import Item, Reply, Request, Trial
 if TYPE_CHECKING:
     from mistralai.client import Mistral
 
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 VARIABLE = "MISTRAL_API_KEY"
 

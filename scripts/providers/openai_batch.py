@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import openai
     from openai.types import Batch
 
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000, max_creates_per_hour=2_000)
 """From https://developers.openai.com/api/docs/guides/batch, read in November 2026."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from scripts.providers.chat_checks import find_problem
 
 if TYPE_CHECKING:
+    from scripts.experiment.settings import Settings
     from scripts.records import Trial
-    from scripts.settings import Settings
 
 CHAT_ONLY = frozenset({"seed", "stop", "presence_penalty", "frequency_penalty"})
 PARAMETERS = CHAT_ONLY | {"temperature", "top_p", "max_tokens", "reasoning_effort", "verbosity"}

@@ -15,7 +15,7 @@ from scripts.providers.local_batches import LocalBatches, local_service
 from scripts.records import Item, Request, Trial
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 Cell = tuple[str, str, str, float | None, int]
 """What a recorded row answers: model, prompt, item, temperature (None: any) and replicate."""

@@ -25,7 +25,7 @@ from scripts.providers.local_batches import LocalBatches, local_service
 from scripts.records import Item, Outcome, Request, Trial, digest
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 RATES = ("accuracy", "abstained", "honest", "truncated", "refused", "errored", "expired", "missing")
 CHUNK_ROWS = 1000
@@ -65,8 +65,8 @@ class Simulated(LocalBatches):
     @classmethod
     def from_settings(cls, settings: Settings, model: str) -> Self:
         """Make the adapter: see `Provider.from_settings`."""
+        from scripts.experiment.settings import fill_defaults
         from scripts.providers import provider_schema
-        from scripts.settings import fill_defaults
 
         options = fill_defaults(settings.config["models"][model], provider_schema("simulated")["model"])
         return cls(

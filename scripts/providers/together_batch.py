@@ -26,7 +26,7 @@ from scripts.providers.openai_batch import (
 from scripts.records import Item, Request, Trial
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 __all__ = ["TogetherBatch", "warm_up"]
 

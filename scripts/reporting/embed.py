@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.reporting.context import Answer, Example, Excerpt, Questions
+from scripts.reporting.page_content import Answer, Example, Excerpt, Questions
 from scripts.reporting.tables import visible
 
 TEXT_LIMITS = (4000, 2500, 1600, 1000, 700, 500, 350, 250, 180, 130, 90)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.reporting.choice import Choice, Key, TrialFiles, choose_questions
-from scripts.reporting.context import Answer, Example, ExampleGroup, Excerpt, Questions
+from scripts.reporting.page_content import Answer, Example, ExampleGroup, Excerpt, Questions
+from scripts.reporting.question_selection import Selection, Key, TrialFiles, select_questions
 from scripts.reporting.tables import TEXT_LIMIT, excerpt, finite
 
 MAX_ACCEPTED = 8
@@ -44,17 +44,17 @@ def read_questions(
     datasets : mapping of str to Path
         Parquet file of each dataset's items.
     limit : int
-        The most questions; `choice.choose_questions` tells which.
+        The most questions; `select_questions` tells which.
     text_limit : int
         The most characters of a text that are read.
     """
-    choice = choose_questions(trial.scores, baseline=baseline.scores if baseline else None, limit=limit)
+    selection = select_questions(trial.scores, baseline=baseline.scores if baseline else None, limit=limit)
     texts = _Texts(
-        trial=_read_answers(trial, choice.keys, text_limit),
-        baseline=None if baseline is None else _read_answers(baseline, choice.keys, text_limit),
-        items=_read_items(datasets, choice.keys, text_limit),
+        trial=_read_answers(trial, selection.keys, text_limit),
+        baseline=None if baseline is None else _read_answers(baseline, selection.keys, text_limit),
+        items=_read_items(datasets, selection.keys, text_limit),
     )
-    return _questions(choice, texts)
+    return _questions(selection, texts)
 
 
 def group_examples(questions: Questions) -> tuple[ExampleGroup, ...]:
@@ -83,12 +83,12 @@ def _pick(questions: Questions, kind: str, limit: int) -> list[Example]:
     return sorted(examples, key=lambda example: len(example.kinds))[:limit]
 
 
-def _questions(choice: Choice, texts: _Texts) -> Questions:
-    examples = (texts.example(key, kinds) for key, kinds in zip(choice.keys, choice.kinds, strict=True))
+def _questions(selection: Selection, texts: _Texts) -> Questions:
+    examples = (texts.example(key, kinds) for key, kinds in zip(selection.keys, selection.kinds, strict=True))
     return Questions(
         examples=tuple(examples),
-        totals=choice.totals,
-        n_items=choice.n_items,
+        totals=selection.totals,
+        n_items=selection.n_items,
         is_paired=texts.baseline is not None,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.records import FAILED_OUTCOMES
 from scripts.reporting import sentences, summary
-from scripts.reporting.context import Methods
+from scripts.reporting.page_content import Methods
 from scripts.reporting.tables import brief, count, level, plural, visible
 
 MAX_NAMED = 12

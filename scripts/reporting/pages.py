@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.reporting import drawings, sentences, tables, views
-from scripts.reporting.context import RunPage, TrialPage
+from scripts.reporting.page_content import RunPage, TrialPage
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,8 +9,8 @@ from typing import Any
 from scripts.analysis.levels import equivalence_level, significance_level
 from scripts.analysis.verdicts import VERDICT_RULE
 from scripts.records import FAILED_OUTCOMES
-from scripts.reporting.context import Methods
 from scripts.reporting.figures import by_difference
+from scripts.reporting.page_content import Methods
 from scripts.reporting.robustness import headline_note
 from scripts.reporting.tables import compact, count, decimal, finite, interval, level, p_words, plural, points
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scripts.reporting.context import Excerpt
+from scripts.reporting.page_content import Excerpt
 
 MISSING = "—"
 """What a page shows where there is no number."""

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, facets, figures, robustness, sentences, spending, summary
-from scripts.reporting.context import ExampleGroup, RunPage, TrialPage
+from scripts.reporting import drawings, embed, figures, robustness, sentences, spending, summary, trial_notes
 from scripts.reporting.examples import group_examples
-from scripts.reporting.further import further_tables
 from scripts.reporting.methods import methods_paragraph
+from scripts.reporting.page_content import ExampleGroup, RunPage, TrialPage
+from scripts.reporting.stats_tables import stats_tables
 from scripts.reporting.tables import MISSING, brief, count, finite, level, plural
 
 MAX_FINDINGS = 24
@@ -100,7 +100,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "price_rows": spending.price_rows(prices),
         "methods": sentences.methods_notes(page.summary, page.methods),
         "paragraph": methods_paragraph(page.summary, page.methods, page.costs),
-        "further": page.further,
+        "stats_tables": page.stats_tables,
         "blocks": _run_blocks(page.questions),
     }
 
@@ -138,9 +138,11 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         if effects
         else None,
         "effects": effects,
-        "precision": [note for note in (facets.bounds_note(stats), *facets.precision_notes(stats)) if note],
-        "answering": facets.answering_notes(stats),
-        "risk": facets.risk_drawing(stats),
+        "precision": [
+            note for note in (trial_notes.bounds_note(stats), *trial_notes.precision_notes(stats)) if note
+        ],
+        "answering": trial_notes.answering_notes(stats),
+        "risk": trial_notes.risk_drawing(stats),
         "subgroups": _subgroups(effects, stats["confidence_level"]),
         "checks": _checks(headline, effects, stats["confidence_level"]),
         "gaps": sentences.comparison_gaps(
@@ -153,7 +155,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "costs": page.costs,
         "cost_facts": _cost_facts(page),
         "price_rows": spending.price_rows(spending.price_sources([page.costs or {}])),
-        "further": further_tables([stats]),
+        "stats_tables": stats_tables([stats]),
         "examples": examples,
         "has_replicates": _has_replicates(examples),
         "block": _trial_block(page) if page.questions.examples else None,
@@ -162,8 +164,8 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
     }
 
 
-def _subgroups(effects: Sequence[Mapping[str, Any]], confidence_level: float) -> list[facets.Subgroups]:
-    found = (facets.subgroups(row, confidence_level=confidence_level) for row in effects)
+def _subgroups(effects: Sequence[Mapping[str, Any]], confidence_level: float) -> list[trial_notes.Subgroups]:
+    found = (trial_notes.subgroups(row, confidence_level=confidence_level) for row in effects)
     return [part for part in found if part is not None]
 
 

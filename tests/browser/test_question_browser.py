@@ -8,7 +8,7 @@ import pytest
 from headless_chromium import CHROMIUM
 
 from scripts.reporting import embed
-from scripts.reporting.context import Questions
+from scripts.reporting.page_content import Questions
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.tables import excerpt
 from tests.unit.reporting import synthetic_reports as synthetic

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from scripts.experiment.settings import load_settings
 from scripts.files import dump_line
-from scripts.settings import load_settings
 
 
 def load_experiment(folder, base_url="http://127.0.0.1:1", **extra):

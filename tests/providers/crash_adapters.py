@@ -26,10 +26,10 @@ import mistral_server
 import openai_server
 import together_server
 
-from scripts.datasets import item_row, prepared_schema
+from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.experiment.settings import Settings
 from scripts.files import dump_line
 from scripts.records import Item
-from scripts.settings import Settings
 
 N_ITEMS = 4
 Books = dict[str, list[str]]

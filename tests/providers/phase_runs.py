@@ -10,13 +10,13 @@ import pytest
 from batch_peers import Peer, make_requests
 from faulty_server import FaultyServer
 
-from scripts.checks import check_settings
 from scripts.errors import PipelineError
+from scripts.experiment.prompts import load_template, used_fields
+from scripts.experiment.settings import Settings
 from scripts.files import read_jsonl
 from scripts.poll import poll_trial
-from scripts.prompts import load_template, used_fields
 from scripts.providers import make_provider
-from scripts.settings import Settings
+from scripts.run.checks import check_settings
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
 

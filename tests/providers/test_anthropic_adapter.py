@@ -11,7 +11,6 @@ import pytest
 from anthropic_experiments import load_experiment
 from anthropic_server import KEY, errored, message, serve
 
-from scripts.checks import check_settings
 from scripts.errors import (
     BusyError,
     ConfigError,
@@ -25,6 +24,7 @@ from scripts.providers import BatchStatus, Limits, make_provider
 from scripts.providers.anthropic_batch import LIMITS, AnthropicBatch, _stream_body
 from scripts.providers.keys import find_key
 from scripts.records import Item, Outcome, Request, Trial, Usage
+from scripts.run.checks import check_settings
 
 ITEM = Item("q", "Question?", ("yes",))
 TRIAL = Trial("t", "m", "p", {"temperature": 0.0, "top_p": None, "top_k": 5, "max_tokens": 64})

@@ -12,13 +12,13 @@ import pytest
 from anthropic_experiments import load_experiment
 from anthropic_server import KEY, errored, message, serve
 
+from scripts.dispatch.replies import Settled
 from scripts.errors import ProviderError, UnknownOutcomeError
 from scripts.files import dump_line
 from scripts.poll import poll_trial
 from scripts.providers import LostCall, anthropic_batch, anthropic_lost, make_provider
 from scripts.providers.anthropic_batch import AnthropicBatch
 from scripts.records import Item, Request
-from scripts.replies import Settled
 from scripts.submit import submit_trial
 
 N = 4

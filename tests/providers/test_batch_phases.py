@@ -16,11 +16,11 @@ from batch_peers import PEERS, each, server_fixture  # noqa: F401 - a fixture
 from faulty_server import Fault
 from phase_runs import check_message, peer_settings, run
 
-from scripts.checks import check_settings
 from scripts.dispatch import sender
 from scripts.errors import NoBatchError, ProviderError, UnknownOutcomeError
-from scripts.ledger import Ledger
-from scripts.state_utils import StopRequested
+from scripts.money.ledger import Ledger
+from scripts.run.checks import check_settings
+from scripts.run.stop import StopRequested
 from tests.unit.sending_fakes import Killed, events
 
 QUESTIONS = {"openai": "list", "together": "list", "mistral": "list", "fireworks": "look"}

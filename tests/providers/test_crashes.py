@@ -22,7 +22,7 @@ from crash_adapters import ADAPTERS, N_ITEMS, Books, Service
 from crash_driver import Driver, Ended, driving
 
 from scripts.files import read_jsonl
-from scripts.ledger import read_shards
+from scripts.money.ledger import read_shards
 from scripts.providers import PROVIDERS, make_provider
 from scripts.records import Item, Request
 from tests.unit.sending_fakes import make_settings, write_requests

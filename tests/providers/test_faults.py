@@ -13,13 +13,13 @@ import pytest
 from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from openai_server import Fault, OpenAIServer, answer, expired
 
+from scripts.dispatch.replies import Settled
 from scripts.errors import ProviderError
 from scripts.files import read_jsonl
 from scripts.poll import poll_trial
 from scripts.providers import make_provider
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Item, Request
-from scripts.replies import Settled
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
 

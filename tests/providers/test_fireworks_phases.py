@@ -12,10 +12,10 @@ from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from faulty_server import Fault
 from phase_runs import check_message, peer_settings, run
 
-from scripts.checks import check_settings
 from scripts.errors import ProviderError
-from scripts.pricing import find_price
+from scripts.money.price_book import find_price
 from scripts.providers.fireworks_batch import FireworksBatch
+from scripts.run.checks import check_settings
 
 MODEL = PEERS["fireworks"].model
 

@@ -16,14 +16,14 @@ import pytest
 from chat_fixtures import make_provider, make_questions, quick_fixture, server_fixture  # noqa: F401 - fixtures
 from chat_server import HANG_S, ChatServer, Fault
 
-from scripts.checks import check_settings
 from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.errors import PipelineError, ProviderError
+from scripts.experiment.prompts import load_template, used_fields
 from scripts.files import read_json, read_jsonl
-from scripts.ledger import Ledger
+from scripts.money.ledger import Ledger
 from scripts.poll import poll_trial
-from scripts.prompts import load_template, used_fields
-from scripts.state_utils import StopRequested
+from scripts.run.checks import check_settings
+from scripts.run.stop import StopRequested
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import events, make_settings, write_requests
 from tests.workflow.harness import Experiment, simulated_config

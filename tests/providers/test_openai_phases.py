@@ -9,9 +9,9 @@ from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from openai_server import answer, expired
 from phase_runs import check_message, peer_settings, run
 
-from scripts.checks import check_settings
 from scripts.errors import ProviderError
-from scripts.ledger import Ledger
+from scripts.money.ledger import Ledger
+from scripts.run.checks import check_settings
 
 peer_fixture = only("openai")
 

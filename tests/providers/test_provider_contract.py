@@ -21,8 +21,8 @@ from anthropic_server import serve as serve_anthropic
 from batch_peers import PEERS
 from chat_server import ChatServer
 
-from scripts.datasets import item_row, prepared_schema
 from scripts.errors import ProviderError
+from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.files import dump_line, read_jsonl
 from scripts.providers import (
     PROVIDERS,

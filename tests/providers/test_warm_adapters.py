@@ -20,8 +20,8 @@ from mistral_server import MistralServer
 from openai_server import OpenAIServer
 from together_server import TogetherServer
 
+from scripts.experiment.settings import PROJECT_ROOT
 from scripts.providers import adapter_modules
-from scripts.settings import PROJECT_ROOT
 
 KEYS = {
     "ANTHROPIC_API_KEY": KEY,

@@ -14,14 +14,14 @@ import yaml
 from small_experiments import SmallExperiment
 
 from scripts.errors import DataError
+from scripts.experiment.prompts import load_template
+from scripts.experiment.settings import PROJECT_ROOT, Settings, dump_config
 from scripts.files import write_json
-from scripts.fingerprints import made_from
-from scripts.jobs import Job, phase_job
-from scripts.prompts import load_template
 from scripts.records import PHASES
-from scripts.run_state import STATE_FILE, RunView, Unit, derive_state, present_state, run_units
-from scripts.runs import STARTED_WITH
-from scripts.settings import PROJECT_ROOT, Settings, dump_config
+from scripts.run.folder import STARTED_WITH
+from scripts.run.job import Job, phase_job
+from scripts.run.provenance import made_from
+from scripts.run.state import STATE_FILE, RunView, Unit, derive_state, present_state, run_units
 
 PLAIN, BRIEF = "sim__plain__t0", "sim__brief__t0"
 """The two trials; the plain one is the other's baseline."""

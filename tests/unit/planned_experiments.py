@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from small_experiments import SmallExperiment
 
+from scripts.experiment.settings import dump_config
 from scripts.plan import main
 from scripts.score import scores_schema
 from scripts.scorers import METRICS
-from scripts.settings import dump_config
 
 BRIEF, PLAIN = "sim__brief__t0", "sim__plain__t0"
 

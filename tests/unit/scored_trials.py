@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sending_fakes import make_settings
 
-from scripts.datasets import item_row, prepared_schema
+from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
 from scripts.scorers import METRICS

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 
 from scripts.dispatch import Sender, live_shards, make_sender, unsent_requests
+from scripts.experiment.settings import Settings, load_settings
 from scripts.files import dump_line, read_jsonl
-from scripts.ledger import Ledger, ShardEntry
+from scripts.money.ledger import Ledger, ShardEntry
 from scripts.providers import BatchState, BatchStatus, Limits, LostCall, Provider
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.records import Request, Trial
-from scripts.settings import Settings, load_settings
 
 NO_ERROR: dict[str, Any] = {"error": None}
 

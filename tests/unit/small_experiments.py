@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from scripts.checks import check_settings
-from scripts.settings import Settings, load_settings
+from scripts.experiment.settings import Settings, load_settings
+from scripts.run.checks import check_settings
 
 ITEMS = (
     {"id": "q1", "question": "How many sides has a square?", "answers": ["4", "four"], "topic": "shapes"},

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from small_experiments import ITEMS, SmallExperiment
 
-from scripts import checks
 from scripts.errors import PipelineError
-from scripts.prompts import load_template, used_fields
+from scripts.experiment.prompts import load_template, used_fields
 from scripts.providers.simulated import Simulated
+from scripts.run import checks
 
 RECORDED = {"model": "tape", "prompt": "plain", "item_id": "q1", "text": "4"}
 REPLAY = {

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from fake_runs import PLAIN, FakeRun, snapshot
 
-from scripts import list_runs, reprice, run_all, show_ledger, status, stop_run
+from scripts import ledger as show_ledger
+from scripts import list_runs, reprice, run_all, status, stop_run
+from scripts.experiment.settings import PROJECT_ROOT
 from scripts.files import write_json
 from scripts.records import PHASES
-from scripts.run_state import STATE_FILE
-from scripts.settings import PROJECT_ROOT
+from scripts.run.state import STATE_FILE
 
 COMMANDS = {
     "run_all": run_all.main,

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.cost_comparison import compare_costs
+from scripts.comparison.cost_effectiveness import compare_costs
+from scripts.comparison.item_costs import cost_items, price_each
 from scripts.costs import trial_cost
-from scripts.datasets import item_row, prepared_schema
-from scripts.item_costs import cost_items, price_each
+from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.money.price import Price
 from scripts.parse import outcomes_schema
-from scripts.rates import Price
 from scripts.records import Item, Trial, Usage
 from scripts.score import scores_schema
 from scripts.scorers import METRICS

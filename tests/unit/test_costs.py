@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_requests
 
 from scripts.costs import trial_cost
+from scripts.money.price_book import Price
 from scripts.parse import outcome_row, outcomes_schema
-from scripts.pricing import Price
 from scripts.records import Outcome, Reply, Usage
 
 PRICE = Price(Decimal(1), Decimal(2), Decimal("0.5"), Decimal(1), "test")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.datasets import make_item, read_items, read_prepared
 from scripts.errors import DataError
+from scripts.experiment.datasets import make_item, read_items, read_prepared
 from scripts.prepare import prepare_dataset
 from scripts.records import Item
 

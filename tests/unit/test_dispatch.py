@@ -22,9 +22,9 @@ from scripts.errors import (
     StateError,
     UnknownOutcomeError,
 )
-from scripts.ledger import Ledger
+from scripts.money.ledger import Ledger
 from scripts.providers import Limits
-from scripts.state_utils import StopRequested
+from scripts.run.stop import StopRequested
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.checks import check_settings
-from scripts.datasets import read_items
+from scripts.experiment.datasets import read_items
+from scripts.experiment.settings import load_settings
 from scripts.parse import outcomes_schema
 from scripts.providers import PROVIDERS
 from scripts.records import PHASES
+from scripts.run.checks import check_settings
 from scripts.score import scores_schema
 from scripts.scorers import scorer_names
-from scripts.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

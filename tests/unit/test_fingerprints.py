@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from small_experiments import SmallExperiment
 
-from scripts import pricing
-from scripts.fingerprints import CODE, code_digest, made_from
-from scripts.prompts import load_template
-from scripts.rates import listed_price
+from scripts.experiment.prompts import load_template
+from scripts.money import price_book as pricing
+from scripts.money.price import listed_price
 from scripts.records import PHASES
+from scripts.run.provenance import CODE, code_digest, made_from
 
 UNITS = {"prepare": "quiz"}
 TRIAL = "sim__plain__t0"

@@ -8,9 +8,9 @@ import textwrap
 
 import pytest
 
-from scripts import ledger as ledger_module
 from scripts.errors import DataError, StateError
-from scripts.ledger import Ledger, read_shards, write_keys
+from scripts.money import ledger as ledger_module
+from scripts.money.ledger import Ledger, read_shards, write_keys
 
 
 def plan(ledger, keys=("k1", "k2"), attempt=1):
@@ -86,7 +86,7 @@ def test_a_second_process_is_refused_while_the_first_holds_the_ledger(tmp_path, 
     code = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from scripts.ledger import Ledger
+        from scripts.money.ledger import Ledger
         with Ledger(Path(sys.argv[1])):
             print("held", flush=True)
             sys.stdin.read()
@@ -132,7 +132,7 @@ FULL_DISK = textwrap.dedent("""
     import resource, signal, sys
     from pathlib import Path
     from scripts.errors import StateError
-    from scripts.ledger import Ledger, write_keys
+    from scripts.money.ledger import Ledger, write_keys
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with Ledger(Path(sys.argv[1])) as ledger:
         write_keys(ledger.folder / "keys.tmp", ["k1"])

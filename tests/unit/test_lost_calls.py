@@ -19,7 +19,7 @@ from scripts.errors import (
     NoBatchError,
     UnknownOutcomeError,
 )
-from scripts.ledger import Ledger, write_keys
+from scripts.money.ledger import Ledger, write_keys
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ SCORING = textwrap.dedent("""
     import pyarrow as pa, pyarrow.parquet as pq
     from sending_fakes import make_settings
     from scripts import score
-    from scripts.datasets import item_row, prepared_schema
+    from scripts.experiment.datasets import item_row, prepared_schema
     from scripts.parse import outcomes_schema
     from scripts.records import Item
 

@@ -4,8 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 from sending_fakes import FakeProvider, answer_row, error_row, make_requests, write_requests
 
+from scripts.dispatch.replies import Settled
 from scripts.parse import parse_trial
-from scripts.replies import Settled
 
 
 def parse(tmp_path, requests, settled):

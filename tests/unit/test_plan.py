@@ -18,15 +18,15 @@ from small_experiments import SmallExperiment
 from scripts.analysis.power import needed_items, smallest_detectable_difference
 from scripts.build import build_trial
 from scripts.dispatch import read_request_keys, read_requests, unsent_requests
+from scripts.experiment.settings import Settings
+from scripts.experiment.trials import Trial
 from scripts.files import dump_line
-from scripts.forecast import TrialForecast, forecast_trials
-from scripts.ledger import Ledger, write_keys
+from scripts.money.ledger import Ledger, write_keys
+from scripts.money.price_book import Price, estimate_usage, find_price
 from scripts.plan import main
+from scripts.planning.forecast import TrialForecast, forecast_trials
 from scripts.prepare import prepare_dataset
-from scripts.pricing import Price, estimate_usage, find_price
 from scripts.providers import service_digest
-from scripts.settings import Settings
-from scripts.trials import Trial
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ from sending_fakes import (
 from scripts import poll
 from scripts.dispatch import unsent_requests
 from scripts.errors import DataError, ProviderError, StateError
-from scripts.jobs import say_once
-from scripts.ledger import Ledger, read_shards
+from scripts.money.ledger import Ledger, read_shards
 from scripts.poll import poll_trial
 from scripts.providers import BatchState, BatchStatus
 from scripts.records import Outcome
-from scripts.state_utils import StopRequested, StopToken
+from scripts.run.job import say_once
+from scripts.run.stop import StopRequested, StopToken
 
 
 class Bench:
@@ -59,7 +59,7 @@ class Bench:
         return self.poll()
 
     def outcomes(self, rows):
-        from scripts.replies import Settled
+        from scripts.dispatch.replies import Settled
 
         last = {row["request_key"]: Settled.from_json(row).read(self.provider).outcome for row in rows}
         return list(last.values())

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.checks import check_settings
 from scripts.errors import ConfigError
-from scripts.rates import BatchRate, listed_price
+from scripts.experiment.settings import load_settings
+from scripts.money.price import BatchRate, listed_price
 from scripts.records import Usage
-from scripts.settings import load_settings
+from scripts.run.checks import check_settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "config" / "examples"
 DAY = datetime.date(2026, 11, 23)

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_settings, write_requests
 
-from scripts import pricing
 from scripts.dispatch import unsent_requests
 from scripts.errors import DataError, ProviderError
-from scripts.ledger import Ledger
-from scripts.pricing import (
+from scripts.money import price_book as pricing
+from scripts.money.ledger import Ledger
+from scripts.money.price import RATES, configured_price
+from scripts.money.price_book import (
     REHEARSAL,
     Price,
     estimate_usage,
@@ -23,7 +24,6 @@ from scripts.pricing import (
     record_prices,
     spent_usd,
 )
-from scripts.rates import RATES, configured_price
 from scripts.records import Usage
 
 PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import ConfigError
-from scripts.prompts import Prompt, check_fields, load_template, template_fields, used_fields
+from scripts.experiment.prompts import Prompt, check_fields, load_template, template_fields, used_fields
 from scripts.records import Item
 
 ITEM = Item(

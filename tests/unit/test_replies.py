@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from sending_fakes import FakeProvider, answer_row, error_row
 
+from scripts.dispatch.replies import Attempts, Settled, settle_shard
 from scripts.errors import DataError
 from scripts.files import dump_line
-from scripts.ledger import Ledger, write_keys
-from scripts.pricing import REHEARSAL
+from scripts.money.ledger import Ledger, write_keys
+from scripts.money.price_book import REHEARSAL
 from scripts.records import Outcome
-from scripts.replies import Attempts, Settled, settle_shard
 
 PROVIDER = FakeProvider()
 

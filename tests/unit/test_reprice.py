@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from planned_experiments import BRIEF, PLAIN, make_experiment, tree
 from small_experiments import SmallExperiment
 
-from scripts import pricing
 from scripts.costs import cost_trial
+from scripts.experiment.settings import Settings, dump_config
+from scripts.money import price_book as pricing
+from scripts.money.price_book import present_price, record_prices
 from scripts.parse import outcomes_schema
-from scripts.pricing import present_price, record_prices
 from scripts.records import Usage
 from scripts.reprice import main
-from scripts.settings import Settings, dump_config
 
 USAGES = {PLAIN: [Usage(1000, 100), Usage(3000, 10, 500)], BRIEF: [Usage(900, 7, None, 800, 100)]}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.row_index import KeySet, RowIndex
+from scripts.dispatch.key_index import KeySet, RowIndex
 
 
 def test_rows_of_a_key_keep_their_order():

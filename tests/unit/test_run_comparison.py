@@ -10,12 +10,12 @@ import pytest
 from sending_fakes import make_settings
 
 from scripts.analysis.omnibus import omnibus_test
-from scripts.datasets import item_row, prepared_schema
+from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.experiment.settings import Settings
 from scripts.records import Item
 from scripts.report import compare_all, run_inputs
 from scripts.score import scores_schema
 from scripts.scorers import METRICS
-from scripts.settings import Settings
 
 
 def write_run(root: Path, values: list[list[float]], *, clusters: list[str | None]) -> Settings:

@@ -10,9 +10,9 @@ from fake_runs import BRIEF, PLAIN, FakeRun, undone, valid
 
 from scripts.files import write_json
 from scripts.records import PHASES
-from scripts.run_lock import RunLock
-from scripts.run_state import STATE_FILE, RunView, derive_state, needed_phases, read_last_state
-from scripts.state_utils import StopToken
+from scripts.run.lock import RunLock
+from scripts.run.state import STATE_FILE, RunView, derive_state, needed_phases, read_last_state
+from scripts.run.stop import StopToken
 
 
 @pytest.fixture

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import run_lock
 from scripts.errors import StateError
-from scripts.run_lock import LOCK_FILE, RunLock, read_holder
-from scripts.settings import PROJECT_ROOT
+from scripts.experiment.settings import PROJECT_ROOT
+from scripts.run import lock as run_lock
+from scripts.run.lock import LOCK_FILE, RunLock, read_holder
 
 HOLD = """
 import sys
 from pathlib import Path
-from scripts.run_lock import RunLock
+from scripts.run.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 lock.take()
 print("held", flush=True)

@@ -12,7 +12,7 @@ from fake_runs import AFTER, BRIEF, PLAIN, FakeRun, counts, undone, valid
 
 from scripts.files import write_json
 from scripts.records import PHASES, RUN_OUTPUTS
-from scripts.run_state import (
+from scripts.run.state import (
     STATE_FILE,
     RunView,
     derive_state,

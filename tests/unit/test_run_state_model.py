@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scripts.records import PHASES
-from scripts.run_lock import RunLock
-from scripts.run_state import run_units
+from scripts.run.lock import RunLock
+from scripts.run.state import run_units
 
 Key = tuple[str, str]
 

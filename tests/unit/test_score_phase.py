@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from sending_fakes import make_settings
 
-from scripts.datasets import PreparedItems
 from scripts.errors import DataError
+from scripts.experiment.datasets import PreparedItems
 from scripts.parse import outcomes_schema
 from scripts.prepare import prepare_dataset
 from scripts.score import score_outcome, score_trial

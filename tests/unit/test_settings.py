@@ -8,8 +8,8 @@ import pytest
 from small_experiments import SmallExperiment
 
 from scripts.errors import ConfigError
-from scripts.settings import Settings, load_settings, read_run_settings
-from scripts.strict_yaml import read_override, read_scalar, read_yaml
+from scripts.experiment.settings import Settings, load_settings, read_run_settings
+from scripts.experiment.strict_yaml import read_override, read_scalar, read_yaml
 
 MINIMAL = """\
 run_id: small

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.ledger import STATES, Ledger
-from scripts.settings import PROJECT_ROOT
-from scripts.show_ledger import describe_ledger, main
+from scripts.experiment.settings import PROJECT_ROOT
+from scripts.ledger import describe_ledger, main
+from scripts.money.ledger import STATES, Ledger
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:

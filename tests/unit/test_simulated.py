@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.datasets import item_row, prepared_schema
+from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.files import dump_line, read_jsonl
 from scripts.providers import LostCall
 from scripts.providers.simulated import RATES, Simulated

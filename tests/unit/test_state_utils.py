@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_lock import read_holder
-from scripts.settings import PROJECT_ROOT
-from scripts.state_utils import (
+from scripts.experiment.settings import PROJECT_ROOT
+from scripts.run.lock import read_holder
+from scripts.run.stop import (
     DRAIN_FILE,
     HOLDER_VARIABLE,
     STOP_FILE,
@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_renamed_stays_and_this_is_said(
 HOLD = """
 import sys, time
 from pathlib import Path
-from scripts.run_lock import RunLock
+from scripts.run.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 lock.take()
 print("held", flush=True)

@@ -16,8 +16,8 @@ from sending_fakes import (
 
 from scripts import poll, submit
 from scripts.files import read_json, read_jsonl
-from scripts.ledger import Ledger
-from scripts.pricing import spent_usd
+from scripts.money.ledger import Ledger
+from scripts.money.price_book import spent_usd
 from scripts.providers import service_digest
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from small_experiments import SmallExperiment
 
 from scripts.errors import ConfigError
+from scripts.experiment.settings import Settings, read_run_settings
+from scripts.experiment.trials import MAX_SLUG, read_trial, slug, write_trial, write_trials
 from scripts.records import Trial, digest
-from scripts.settings import Settings, read_run_settings
-from scripts.supervisor import dump_config
-from scripts.trials import MAX_SLUG, read_trial, slug, write_trial, write_trials
+from scripts.run.supervisor import dump_config
 
 DEFAULTS = {"temperature": 0, "top_p": None, "max_tokens": 512, "effort": "low", "replicates": 1}
 NAMES = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z").filter(

@@ -2,8 +2,8 @@
 
 import re
 
-from scripts.fingerprints import made_from
-from scripts.hooks import Hooks, load_workflow_settings
+from scripts.run.provenance import made_from
+from scripts.run.hooks import Hooks, load_workflow_settings
 from scripts.launcher.warm import shell_prefix
 from scripts.records import FIGURES, OUTPUTS, PHASES
 

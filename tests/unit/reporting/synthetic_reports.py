@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.reporting.context import (
+from scripts.reporting.page_content import (
     Answer,
     Example,
     Excerpt,

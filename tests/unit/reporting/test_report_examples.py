@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from scripts.reporting import embed
-from scripts.reporting.choice import TrialFiles, choose_questions
 from scripts.reporting.examples import EXAMPLE_CHARACTERS, group_examples, read_questions
+from scripts.reporting.question_selection import TrialFiles, select_questions
 
 NAN = float("nan")
 
@@ -187,7 +187,7 @@ def test_files_of_other_writers_are_read_alike(write, datasets):
 
 
 def _choose(write, rows, others, limit):
-    return choose_questions(write("t", rows).scores, baseline=write("b", others).scores, limit=limit)
+    return select_questions(write("t", rows).scores, baseline=write("b", others).scores, limit=limit)
 
 
 def test_every_question_is_of_the_kinds_that_its_scores_say(write):
@@ -253,7 +253,7 @@ def test_no_dataset_is_crowded_out(tmp_path):
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "scores.parquet")
 
-    choice = choose_questions(tmp_path / "scores.parquet", baseline=None, limit=100)
+    choice = select_questions(tmp_path / "scores.parquet", baseline=None, limit=100)
 
     assert sum(dataset == "small" for dataset, _, _ in choice.keys) == 40
     assert choice.totals["right"] + choice.totals["wrong"] == 5040
@@ -267,7 +267,7 @@ def test_a_trial_without_a_request_has_no_question(tmp_path):
     schema = pa.schema([*names.items(), ("correct", "float64")])
     pq.write_table(schema.empty_table(), tmp_path / "scores.parquet")
 
-    choice = choose_questions(tmp_path / "scores.parquet", baseline=tmp_path / "scores.parquet", limit=9)
+    choice = select_questions(tmp_path / "scores.parquet", baseline=tmp_path / "scores.parquet", limit=9)
 
     assert (choice.keys, choice.n_items) == ((), 0)
 
@@ -333,7 +333,7 @@ def test_a_block_that_is_cut_again_knows_how_short_its_texts_are(write, datasets
 FILES = """
 from pathlib import Path
 import sys
-from scripts.reporting.choice import TrialFiles
+from scripts.reporting.question_selection import TrialFiles
 
 folder, n = Path(sys.argv[1]), int(sys.argv[2])
 arms = [TrialFiles(folder / f"{name}-scores.parquet", folder / f"{name}-outcomes.parquet") for name in "tb"]

@@ -15,11 +15,11 @@ from scripts.analysis.risk_coverage import risk_coverage
 from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import design_effect, split_difference, split_variance
-from scripts.reporting.facets import risk_drawing
-from scripts.reporting.further import CHECK_FIELDS, STATS_FIELDS, further_tables
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page
+from scripts.reporting.stats_tables import CHECK_FIELDS, STATS_FIELDS, stats_tables
 from scripts.reporting.summary import EFFECT_ANALYSES, TRIAL_ANALYSES
 from scripts.reporting.tables import compact, interval, p_words, percent, points
+from scripts.reporting.trial_notes import risk_drawing
 from tests.unit.reporting import synthetic_reports as synthetic
 from tests.unit.reporting.synthetic_checks import examined_effect
 from tests.unit.reporting.test_report_html import Page, assert_runs_only_its_own_scripts
@@ -79,7 +79,7 @@ def _page(stats):
 
 
 def test_everything_has_a_place_and_no_table_is_left_over(stats):
-    assert further_tables([synthetic.stats("t", baseline="c", **stats)]) == ()
+    assert stats_tables([synthetic.stats("t", baseline="c", **stats)]) == ()
     assert "Further analyses" not in _page(stats).text
 
 

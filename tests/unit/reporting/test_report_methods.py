@@ -3,10 +3,10 @@ from __future__ import annotations
 import dataclasses
 
 from scripts.analysis.paired import PairedEffect
-from scripts.reporting.further import EFFECT_FIELDS, MAX_ROWS, further_tables
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.sentences import comparison_gaps, gap_words
+from scripts.reporting.stats_tables import EFFECT_FIELDS, MAX_ROWS, stats_tables
 from tests.unit.reporting import synthetic_reports as synthetic
 
 
@@ -67,7 +67,7 @@ def test_fields_that_nobody_knows_become_tables():
         "effects": [{**synthetic.effect(0.1), "novelty": {"items": 0.2, "replicates": float("nan")}}],
     }
 
-    tables = {table.title: table for table in further_tables([stats])}
+    tables = {table.title: table for table in stats_tables([stats])}
 
     assert set(tables) == {"Sensitivity", "Subgroups", "Novelty"}
     assert tables["Sensitivity"].rows == (("all wrong", "\N{MINUS SIGN}0.01235", "< 0.0001", "yes"),)
@@ -84,7 +84,7 @@ def test_fields_that_nobody_knows_become_tables():
 def test_the_same_field_of_several_trials_is_one_table():
     many = [{"trial": name, "groups": [{"n": n} for n in range(200)]} for name in "ab"]
 
-    (table,) = further_tables(many)
+    (table,) = stats_tables(many)
 
     assert (len(table.rows), table.n_rows) == (MAX_ROWS, 400)
     assert table.rows[0] == ("a", "0")
@@ -94,9 +94,9 @@ def test_the_same_field_of_several_trials_is_one_table():
 def test_hostile_fields_stay_text_on_both_pages():
     hostile = synthetic.HOSTILE
     result = synthetic.result("t", **{hostile: [{hostile: hostile}], "effects": []})
-    further = further_tables([result.stats])
+    further = stats_tables([result.stats])
 
-    run = render_run_page(dataclasses.replace(synthetic.run_page([result]), further=further))
+    run = render_run_page(dataclasses.replace(synthetic.run_page([result]), stats_tables=further))
     trial = render_trial_page(synthetic.trial_page(result))
 
     for page in (run, trial):
@@ -112,4 +112,4 @@ def test_the_fields_that_are_shown_elsewhere_are_those_of_an_effect():
 
 
 def test_what_the_phases_write_today_has_a_place_of_its_own():
-    assert further_tables([item.stats for item in synthetic.realistic_results()]) == ()
+    assert stats_tables([item.stats for item in synthetic.realistic_results()]) == ()

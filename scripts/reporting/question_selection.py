@@ -1,4 +1,4 @@
-"""Which questions of a trial its page shows: a bounded choice with a share for every kind and every dataset.
+"""Which questions of a trial its page shows: a bounded selection with a share for every kind and every dataset.
 
 All of it works on whole columns: a question becomes a Python object only once it is chosen.
 """
@@ -40,8 +40,8 @@ class TrialFiles:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """The questions to show; any first few of them are a fair choice too."""
+class Selection:
+    """The questions to show; any first few of them are a fair selection too."""
 
     keys: tuple[Key, ...]
     kinds: tuple[tuple[str, ...], ...]
@@ -73,7 +73,7 @@ class _Arm:
         return mean
 
 
-def choose_questions(trial: Path, *, baseline: Path | None, limit: int) -> Choice:
+def select_questions(trial: Path, *, baseline: Path | None, limit: int) -> Selection:
     """
     Choose the questions that a trial's page shows.
 
@@ -86,8 +86,8 @@ def choose_questions(trial: Path, *, baseline: Path | None, limit: int) -> Choic
 
     Returns
     -------
-    Choice
-        The same files always give the same choice, whatever the order of their rows.
+    Selection
+        The same files always give the same selection, whatever the order of their rows.
 
     Notes
     -----
@@ -119,7 +119,7 @@ def choose_questions(trial: Path, *, baseline: Path | None, limit: int) -> Choic
     places = _ranked(masks, datasets, encoded.dictionary, limit)
     replicates = _shown_replicates(own, other)[places]
     labels = (column.take(places).to_pylist() for column in (datasets, encoded.dictionary))
-    return Choice(
+    return Selection(
         keys=tuple(
             (dataset, name.removeprefix(f"{dataset}{_SEPARATOR}"), int(replicate))
             for dataset, name, replicate in zip(*labels, replicates, strict=True)

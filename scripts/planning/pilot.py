@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.analysis.power import DifferenceVariance, estimate_variance
 from scripts.errors import StateError
+from scripts.experiment.settings import read_run_settings
 from scripts.files import read_parquet
 from scripts.records import Trial
-from scripts.runs import find_run
-from scripts.settings import read_run_settings
+from scripts.run.folder import find_run
 
 if TYPE_CHECKING:
     import pandas as pd

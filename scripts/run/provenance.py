@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.experiment.prompts import find_prompt
+from scripts.experiment.settings import PROJECT_ROOT, Settings, make_scorer
 from scripts.files import cached_sha256
-from scripts.pricing import find_price
-from scripts.prompts import find_prompt
+from scripts.money.price_book import find_price
 from scripts.providers import make_provider
 from scripts.records import Item, Trial, digest
 from scripts.reporting.embed import items_budget
 from scripts.scorers.python import PythonScorer
-from scripts.settings import PROJECT_ROOT, Settings, make_scorer
 
 CODE = {
     "parse": (

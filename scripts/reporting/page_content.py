@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scripts.reporting.further import Table
+    from scripts.reporting.stats_tables import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Example:
     baseline: Answer | None
     """None: the trial has no baseline."""
     kinds: tuple[str, ...] = ()
-    """What it is an example of: ``gained``, ``failed``, ...; see `scripts.reporting.choice`."""
+    """What it is an example of: ``gained``, ``failed``, ...; see `scripts.reporting.question_selection`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Questions:
     """The questions that a trial's page holds, and how many more there are."""
 
     examples: tuple[Example, ...] = ()
-    """Any first few of them are a fair choice too."""
+    """Any first few of them are a fair selection too."""
     totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Questions of each kind in the whole trial."""
     n_items: int = 0
@@ -81,7 +81,7 @@ class ExampleGroup:
     """Examples of one kind, and how many more of them there are."""
 
     kind: str
-    """One of the kinds of `scripts.reporting.choice`."""
+    """One of the kinds of `scripts.reporting.question_selection`."""
     n_items: int
     """Items of this kind in the trial; at least as many as there are examples."""
     examples: tuple[Example, ...]
@@ -129,7 +129,7 @@ class RunPage:
     methods: Methods
     questions: tuple[Mapping[str, Any], ...] = ()
     """What `scripts.reporting.embed.unpack` finds in each trial's page."""
-    further: tuple[Table, ...] = ()
+    stats_tables: tuple[Table, ...] = ()
     """What else the statistics of the trials hold."""
     generated_at: str | None = None
     """When the page was written, in UTC, as text; None: the page does not say."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.analysis.cost_effectiveness import cost_per_correct, incremental_cost, pareto_front
+from scripts.comparison.item_costs import cost_items
+from scripts.comparison.item_scores import KEY, read_items
 from scripts.files import read_parquet
-from scripts.item_costs import cost_items
-from scripts.item_scores import KEY, read_items
-from scripts.rates import Price
+from scripts.money.price import Price
 from scripts.records import Trial
 
 if TYPE_CHECKING:

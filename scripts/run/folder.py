@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.errors import PipelineError, StateError, shorten
+from scripts.experiment.settings import Settings, load_settings, read_run_settings
 from scripts.files import read_json
-from scripts.settings import Settings, load_settings, read_run_settings
 
 STARTED_WITH = ".started_with.json"
 """Which configuration files and overrides a run was last started with."""

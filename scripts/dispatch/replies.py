@@ -9,14 +9,14 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
+from scripts.dispatch.key_index import KeySet, RowIndex
 from scripts.errors import DataError
 from scripts.files import dump_line, read_jsonl
-from scripts.jobs import say
-from scripts.ledger import Ledger, ShardEntry
-from scripts.pricing import Price
+from scripts.money.ledger import Ledger, ShardEntry
+from scripts.money.price_book import Price
 from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES, Outcome, Reply
-from scripts.row_index import KeySet, RowIndex
+from scripts.run.job import say
 
 MAX_ERRORS = 100
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import StateError
 from scripts.files import dump_line, write_text
-from scripts.run_lock import read_holder
+from scripts.run.lock import read_holder
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 STOP_FILE = "STOP_REQUESTED"
 DRAIN_FILE = ".draining"

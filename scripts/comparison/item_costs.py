@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.attempts import TOKENS, is_failed, list_attempts
+from scripts.comparison.item_scores import KEY
 from scripts.files import read_parquet
-from scripts.item_scores import KEY
-from scripts.rates import MILLION, Price
+from scripts.money.billed import TOKENS, is_failed, list_attempts
+from scripts.money.price import MILLION, Price
 
 if TYPE_CHECKING:
     import numpy as np

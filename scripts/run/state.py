@@ -17,13 +17,13 @@ from typing import Any
 
 from scripts.clock import now
 from scripts.errors import PipelineError
+from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
-from scripts.fingerprints import made_from
-from scripts.jobs import error_path, record_path
 from scripts.records import OUTPUTS, PHASES, RUN_OUTPUTS, digest
-from scripts.run_lock import read_holder
-from scripts.settings import Settings
-from scripts.state_utils import make_stop_token
+from scripts.run.job import error_path, record_path
+from scripts.run.lock import read_holder
+from scripts.run.provenance import made_from
+from scripts.run.stop import make_stop_token
 
 UPSTREAM = {
     "build": "prepare",

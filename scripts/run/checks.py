@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.datasets import OWN_FIELDS, read_items
 from scripts.errors import DataError, shorten
-from scripts.pricing import find_price
-from scripts.prompts import Prompt, check_fields, find_prompt, load_template, used_fields
+from scripts.experiment.datasets import OWN_FIELDS, read_items
+from scripts.experiment.prompts import Prompt, check_fields, find_prompt, load_template, used_fields
+from scripts.experiment.settings import Settings, did_you_mean, explain_schema_error, make_scorer
+from scripts.money.price_book import find_price
 from scripts.providers import PROVIDERS, provider_class, provider_schema
 from scripts.records import Item
 from scripts.scorers import Scorer
 from scripts.scorers.python import PythonScorer
-from scripts.settings import Settings, did_you_mean, explain_schema_error, make_scorer
 
 MAX_SHAPES = 1024
 """How many kinds of items (by the fields that templates use) each prompt is tried on."""

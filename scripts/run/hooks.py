@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.checks import check_settings
 from scripts.errors import PipelineError
-from scripts.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.run.checks import check_settings
 
 if TYPE_CHECKING:
-    from scripts.supervisor import Supervisor
+    from scripts.run.supervisor import Supervisor
 
 
 def load_workflow_settings(workflow: Any) -> Settings:
@@ -73,7 +73,7 @@ class Hooks:
         """Begin to supervise the run, or refuse to start it."""
         from snakemake.logging import logger
 
-        from scripts.supervisor import Supervisor
+        from scripts.run.supervisor import Supervisor
 
         supervisor = Supervisor(self.settings, drain=self.workflow.scheduler.exit_gracefully)
         try:
@@ -116,7 +116,7 @@ class Hooks:
                 print(f"{self.settings.run_root}: the state cannot be written ({error})", file=sys.stderr)
 
     def _say_or_sync(self) -> None:
-        from scripts.supervisor import Supervisor, explain_stop
+        from scripts.run.supervisor import Supervisor, explain_stop
 
         supervisor = Supervisor(self.settings, drain=lambda: None)
         stop = supervisor.stop

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ConfigError, shorten
+from scripts.experiment.settings import Settings, did_you_mean
 from scripts.records import Item
-from scripts.settings import Settings, did_you_mean
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import DataError, ProviderError
 from scripts.files import read_json, write_json
-from scripts.ledger import read_shards
-from scripts.rates import REHEARSAL, Price, configured_price, listed_price
+from scripts.money.ledger import read_shards
+from scripts.money.price import REHEARSAL, Price, configured_price, listed_price
 from scripts.records import Trial, Usage
 
 if TYPE_CHECKING:
-    from scripts.settings import Settings
+    from scripts.experiment.settings import Settings
 
 __all__ = [
     "REHEARSAL",

@@ -19,7 +19,7 @@ from scripts.analysis.sensitivity import examine
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import split_difference
 from scripts.analysis.verdicts import LOWER_IS_BETTER
-from scripts.item_scores import (
+from scripts.comparison.item_scores import (
     ALL,
     BOUNDS,
     EFFECT_METRICS,
@@ -30,7 +30,7 @@ from scripts.item_scores import (
     by_dataset,
     field_column,
 )
-from scripts.trial_stats import knows_abstentions, no_abstentions
+from scripts.comparison.trial import knows_abstentions, no_abstentions
 
 if TYPE_CHECKING:
     import numpy as np

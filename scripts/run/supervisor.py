@@ -18,17 +18,17 @@ from typing import Any
 
 from scripts.clock import now
 from scripts.errors import PipelineError, StateError
+from scripts.experiment.settings import Settings, dump_config
+from scripts.experiment.trials import write_trial, write_trials
 from scripts.files import read_json, write_json, write_text
 from scripts.launcher import warm
 from scripts.launcher.server import WARM_MODULES
-from scripts.pricing import record_prices
+from scripts.money.price_book import record_prices
 from scripts.providers import adapter_modules
-from scripts.run_lock import RunLock, read_holder
-from scripts.run_state import STATE_FILE, RunView, derive_state, last_ending
-from scripts.runs import STARTED_WITH
-from scripts.settings import Settings, dump_config
-from scripts.state_utils import HOLDER_VARIABLE, StopToken, make_stop_token
-from scripts.trials import write_trial, write_trials
+from scripts.run.folder import STARTED_WITH
+from scripts.run.lock import RunLock, read_holder
+from scripts.run.state import STATE_FILE, RunView, derive_state, last_ending
+from scripts.run.stop import HOLDER_VARIABLE, StopToken, make_stop_token
 
 LOOK_S = 0.5
 STATE_S = 1.0
@@ -100,7 +100,12 @@ class Supervisor:
         if not adapters:
             return list(WARM_MODULES)
         first_sender = WARM_MODULES.index("scripts.submit")
-        return [*WARM_MODULES[:first_sender], "scripts.pricing", *adapters, *WARM_MODULES[first_sender:]]
+        return [
+            *WARM_MODULES[:first_sender],
+            "scripts.money.price_book",
+            *adapters,
+            *WARM_MODULES[first_sender:],
+        ]
 
     def finish(self, *, succeeded: bool) -> None:
         """Say how the run ended; a stop that was honoured does not block the next start."""

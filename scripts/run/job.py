@@ -15,9 +15,9 @@ from typing import Any
 
 from scripts.clock import now
 from scripts.errors import DataError, PipelineError, user_errors
+from scripts.experiment.settings import Settings, read_run_settings
 from scripts.files import file_sha256, read_json, write_json
-from scripts.settings import Settings, read_run_settings
-from scripts.state_utils import StopRequested
+from scripts.run.stop import StopRequested
 
 SCHEMA_VERSION = 1
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.datasets import read_items
 from scripts.dispatch import find_sources, read_answers
-from scripts.ledger import Ledger
-from scripts.pricing import BYTES_PER_TOKEN, Price, estimate_usage
-from scripts.prompts import find_prompt
+from scripts.dispatch.key_index import KeySet
+from scripts.experiment.datasets import read_items
+from scripts.experiment.prompts import find_prompt
+from scripts.experiment.settings import Settings
+from scripts.money.ledger import Ledger
+from scripts.money.price_book import BYTES_PER_TOKEN, Price, estimate_usage
 from scripts.providers import Provider, make_provider, service_digest
 from scripts.providers.base import Messages
 from scripts.records import Item, Trial, Usage, digest, request_key
-from scripts.row_index import KeySet
-from scripts.settings import Settings
 
 TYPICAL_BYTES_PER_TOKEN = 4
 """About what English text has; `BYTES_PER_TOKEN` errs upwards."""

@@ -49,7 +49,7 @@ EFFECT_FIELDS = {
 """The same of an effect."""
 
 CHECK_FIELDS = {"sensitivity", "gee", "meta", "selective", "variance", "subgroups"}
-"""Fields of an effect that `scripts.reporting.robustness` and `scripts.reporting.facets` show."""
+"""Fields of an effect that `scripts.reporting.robustness` and `scripts.reporting.trial_notes` show."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Table:
     """Rows in all."""
 
 
-def further_tables(many_stats: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
+def stats_tables(many_stats: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
     """
     Make a table of every field of ``stats.json`` that the pages show nowhere else.
 
@@ -83,7 +83,7 @@ def further_tables(many_stats: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]
     Examples
     --------
     >>> stats = {"trial": "t", "subgroups": [{"group": "easy", "n_pairs": 7, "difference": None}]}
-    >>> (table,) = further_tables([stats])
+    >>> (table,) = stats_tables([stats])
     >>> table.title, [column.label for column in table.columns], table.rows
     ('Subgroups', ['Group', 'N pairs', 'Difference'], (('easy', '7', '—'),))
     """

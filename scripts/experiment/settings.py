@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ConfigError, shorten
+from scripts.experiment.strict_yaml import KeyPath, read_override, read_yaml
 from scripts.records import Trial
-from scripts.strict_yaml import KeyPath, read_override, read_yaml
 
 if TYPE_CHECKING:
     from scripts.scorers import Scorer
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_PATH = PROJECT_ROOT / "workflow" / "schemas" / "config.schema.yaml"
 DEFAULT_CONFIG = Path("config/config.yaml")
 NAME_RULE = (
@@ -89,13 +89,13 @@ class Settings:
     @functools.cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial of the run, in the order of the configuration."""
-        from scripts.trials import expand_trials
+        from scripts.experiment.trials import expand_trials
 
         return expand_trials(self)
 
     def trial(self, name: str) -> Trial:
         """Find one trial by its slug; a run's jobs read it from its own file rather than expand them all."""
-        from scripts.trials import read_trial
+        from scripts.experiment.trials import read_trial
 
         path = self.run_root / "trials" / name / "trial.json"
         return read_trial(path) if self.is_checked and path.is_file() else self.trial_by_name[name]

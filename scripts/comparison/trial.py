@@ -10,7 +10,7 @@ from scripts.analysis.intervals import is_binary, mean_interval
 from scripts.analysis.risk_coverage import answering_risk_coverage
 from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.variance import design_effect, split_variance
-from scripts.item_scores import ALL, BOUNDS, Arm, applicable, by_dataset
+from scripts.comparison.item_scores import ALL, BOUNDS, Arm, applicable, by_dataset
 from scripts.scorers import METRICS
 
 if TYPE_CHECKING:

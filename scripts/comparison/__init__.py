@@ -1,0 +1,1 @@
+"""One trial against another: scores and costs item by item, and what they show."""

@@ -1,0 +1,1 @@
+"""What a run would send, cost and show, before anything is spent."""

@@ -1,0 +1,1 @@
+"""A run in its folder: its state, lock, stop sentinel, jobs and where its files lie."""
