@@ -11,9 +11,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from scripts.errors import DataError
+
+if TYPE_CHECKING:
+    pass
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """A longer line is not an item, a request or a reply but a broken file."""
@@ -157,3 +160,7 @@ def cached_sha256(path: Path) -> str:
 @functools.lru_cache(maxsize=4096)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
     return file_sha256(path)
+
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""The folder of the project: where the Snakefile is."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import user_errors
-from scripts.money.ledger import ShardEntry, read_shards
+from scripts.money.books import Books, as_float, read_books
+from scripts.money.ledger import ShardEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
 from scripts.run.command_line import add_run_options, command_parser
 from scripts.run.folder import find_run
+from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,18 +33,12 @@ def describe_ledger(run_root: Path) -> dict[str, Any]:
 
     Nothing is written and no lock is taken: a run may be sending meanwhile.
     """
-    shards = list(_shards(run_root))
+    books = read_books(RunPaths(run_root).ledgers)
     return {
-        "run_id": run_root.name.removeprefix("run_"),
-        "shards": [{"trial": trial, **_describe_shard(entry)} for trial, entry in shards],
-        "totals": _totals([entry for _, entry in shards]),
+        "run_id": RunPaths(run_root).run_id,
+        "shards": [{"trial": trial, **_describe_shard(entry)} for trial, entry in books.shards],
+        "totals": _totals(books),
     }
-
-
-def _shards(run_root: Path) -> Iterator[tuple[str, ShardEntry]]:
-    for events in sorted((run_root / "ledger").glob("*/events.jsonl")):
-        for entry in read_shards(events).values():
-            yield events.parent.name, entry
 
 
 def _describe_shard(entry: ShardEntry) -> dict[str, Any]:
@@ -65,29 +60,22 @@ def _describe_shard(entry: ShardEntry) -> dict[str, Any]:
     }
 
 
-def _totals(entries: Sequence[ShardEntry]) -> dict[str, Any]:
+def _totals(books: Books) -> dict[str, Any]:
     """Add up what counts as sent; a sum of money is None where no part of it is known."""
-    live = [entry for entry in entries if entry.is_live and not entry.reused_from]
-    reused = [entry for entry in entries if entry.is_live and entry.reused_from]
-    in_flight = [entry for entry in live if entry.is_in_flight]
-    open_usd = [entry.reserved_usd for entry in live if entry.cost_usd is None]
+    reused = [entry for entry in books.live if entry.reused_from]
+    in_flight = [entry for entry in books.sent if entry.is_in_flight]
     return {
-        "n_shards": len(entries),
-        "n_sent": len(live),
-        "n_requests_sent": sum(entry.n_requests for entry in live),
+        "n_shards": len(books.shards),
+        "n_sent": len(books.sent),
+        "n_requests_sent": sum(entry.n_requests for entry in books.sent),
         "n_in_flight": len(in_flight),
         "n_requests_in_flight": sum(entry.n_requests for entry in in_flight),
         "n_requests_reused": sum(entry.n_requests for entry in reused),
-        "n_refused": sum(entry.state == "refused" for entry in entries),
-        "spent_usd": _sum(entry.cost_usd for entry in live),
-        "reserved_usd": _sum(open_usd),
-        "n_without_price": sum(entry.cost_usd is None and entry.reserved_usd is None for entry in live),
+        "n_refused": sum(entry.state == "refused" for _, entry in books.shards),
+        "spent_usd": as_float(books.spent_usd),
+        "reserved_usd": as_float(books.reserved_usd),
+        "n_without_price": sum(entry.cost_usd is None and entry.reserved_usd is None for entry in books.sent),
     }
-
-
-def _sum(amounts: Iterator[float | None] | Sequence[float | None]) -> float | None:
-    known = [Decimal(str(amount)) for amount in amounts if amount is not None]
-    return float(sum(known)) if known else None
 
 
 def render(ledger: Mapping[str, Any]) -> RenderableType:

@@ -10,21 +10,16 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.analysis.levels import significance_level
-from scripts.analysis.power import (
-    ITEM_VARIANCE,
-    REPLICATE_VARIANCE,
-    DifferenceVariance,
-    needed_items,
-    smallest_detectable_difference,
-)
 from scripts.errors import user_errors
-from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
-from scripts.money.price_book import BYTES_PER_TOKEN, find_price, spent_usd
+from scripts.experiment.schema import DEFAULT_CONFIG
+from scripts.experiment.settings import Settings, load_settings
+from scripts.files import PROJECT_ROOT
+from scripts.money.books import add_dollars, read_books
+from scripts.money.budget import BYTES_PER_TOKEN
+from scripts.money.price_book import find_price
 from scripts.planning.forecast import (
     TYPICAL_BYTES_PER_TOKEN,
     TrialForecast,
@@ -32,8 +27,8 @@ from scripts.planning.forecast import (
     forecast_trials,
     span,
 )
-from scripts.planning.pilot import METRIC, Pilot, read_pilot
-from scripts.records import Trial
+from scripts.planning.pilot import Pilot, read_pilot
+from scripts.planning.power import _describe_power
 from scripts.run.command_line import command_parser
 
 EXAMPLES = """examples:
@@ -45,11 +40,6 @@ EXAMPLES = """examples:
 """
 ANSWER_TOKENS = 64
 """How long an answer is where nobody says: a sentence or two."""
-
-POWERS = (0.8, 0.9)
-DIFFERENCES = (0.01, 0.02, 0.03, 0.05)
-ALL = "all"
-ASSUMED = DifferenceVariance(ITEM_VARIANCE, REPLICATE_VARIANCE, REPLICATE_VARIANCE, is_split=True, n_items=0)
 
 
 def make_plan(settings: Settings, *, pilot: Pilot | None, answer_tokens: float | None) -> dict[str, Any]:
@@ -123,13 +113,13 @@ def _totals(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _add(amounts: Iterator[float]) -> float:
-    return float(sum(Decimal(str(amount)) for amount in amounts))
+    return float(add_dollars(amounts) or 0)
 
 
 def _compare_budget(settings: Settings, totals: Mapping[str, Any]) -> dict[str, Any]:
     """Hold what is planned, and what is spent or reserved, against ``budget_usd``."""
     budget = settings.config["budget_usd"]
-    spent = float(spent_usd(settings.run_root / "ledger"))
+    spent = float(read_books(settings.paths.ledgers).committed_usd)
     left = None if budget is None else budget - spent
     cost = totals["cost_usd"] or span(0.0, 0.0)
     if left is None:
@@ -141,101 +131,6 @@ def _compare_budget(settings: Settings, totals: Mapping[str, Any]) -> dict[str, 
     else:
         verdict = "maybe" if cost["typical"] <= left else "short"
     return {"budget_usd": budget, "spent_usd": spent, "left_usd": left, "verdict": verdict}
-
-
-def _describe_power(
-    settings: Settings, datasets: Mapping[str, Mapping[str, int]], pilot: Pilot | None
-) -> dict[str, Any]:
-    """Say what each comparison can show."""
-    stats = settings.config["stats"]
-    by_name = settings.trial_by_name
-    pairs = [(trial, by_name[trial.baseline]) for trial in settings.trials if trial.baseline is not None]
-    n_tests = len(pairs) * len(set(stats["family"])) if METRIC in stats["family"] else 0
-    strictest = _strictest_level(stats["confidence_level"], n_tests, stats["adjustment"])
-    sizes = {name: part["n_items"] for name, part in datasets.items()}
-    sizes = {ALL: sum(sizes.values()), **(sizes if len(sizes) > 1 else {})}
-    return {
-        "metric": METRIC,
-        "confidence_level": stats["confidence_level"],
-        "adjustment": stats["adjustment"],
-        "n_tests": n_tests,
-        "strictest_level": strictest,
-        "is_clustered": any(part["n_clusters"] < part["n_items"] for part in datasets.values()),
-        "comparisons": [
-            _describe_comparison(pair, sizes, (stats["confidence_level"], strictest), pilot) for pair in pairs
-        ],
-    }
-
-
-def _strictest_level(confidence_level: float, n_tests: int, adjustment: str) -> float | None:
-    """The level that the smallest p-value of the family must pass; None where nothing is adjusted."""
-    if adjustment == "none" or n_tests < 2:
-        return None
-    divisor = float(n_tests)
-    if adjustment == "fdr_by":
-        divisor *= sum(1 / rank for rank in range(1, n_tests + 1))
-    return 1 - significance_level(confidence_level) / divisor
-
-
-def _describe_comparison(
-    pair: tuple[Trial, Trial],
-    sizes: Mapping[str, int],
-    levels: tuple[float, float | None],
-    pilot: Pilot | None,
-) -> dict[str, Any]:
-    trial, baseline = pair
-    assumed = ASSUMED, "assumed"
-    variance, source = assumed if pilot is None else pilot.find_variance(trial.name, baseline.name)
-    replicates = (trial.replicates, baseline.replicates) if variance.is_split else (1, 1)
-    about: dict[str, Any] = {
-        "item_variance": variance.item,
-        "trial_variance": variance.trial,
-        "baseline_variance": variance.baseline,
-        "replicates": replicates[0],
-        "baseline_replicates": replicates[1],
-    }
-
-    def smallest(n_items: int, level: float | None) -> dict[str, float] | None:
-        if level is None:
-            return None
-        return {
-            _key(power): smallest_detectable_difference(n_items, confidence_level=level, power=power, **about)
-            for power in POWERS
-        }
-
-    return {
-        "trial": trial.name,
-        "baseline": baseline.name,
-        "replicates": trial.replicates,
-        "baseline_replicates": baseline.replicates,
-        "variance": {
-            "item": variance.item,
-            "trial": variance.trial if variance.is_split else None,
-            "baseline": variance.baseline if variance.is_split else None,
-            "is_split": variance.is_split,
-            "from": source,
-            "n_items": variance.n_items or None,
-        },
-        "smallest": {
-            name: {"n_items": n_items, **(smallest(n_items, levels[0]) or {})}
-            for name, n_items in sizes.items()
-        },
-        "smallest_adjusted": smallest(sizes[ALL], levels[1]),
-        "needed_items": [
-            {
-                "difference": difference,
-                **{
-                    _key(power): needed_items(difference, confidence_level=levels[0], power=power, **about)
-                    for power in POWERS
-                },
-            }
-            for difference in DIFFERENCES
-        ],
-    }
-
-
-def _key(power: float) -> str:
-    return f"power_{power * 100:.0f}"
 
 
 def _positive(text: str) -> float:

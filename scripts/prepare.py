@@ -41,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     job = Job(
         "prepare",
         options.run,
-        options.run / "datasets",
         options.dataset,
         (options.source,),
         (options.out,),

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import scripts
-from scripts.analysis.omnibus import omnibus_test
 from scripts.comparison.cost_effectiveness import compare_costs
-from scripts.comparison.item_scores import (
-    EFFECT_METRICS,
-    KEY,
-    add_items,
-    applicable,
-    average_replicates,
-    by_dataset,
-    read_items,
-    read_scores,
-)
+from scripts.comparison.cost_sums import summarise_costs
+from scripts.comparison.omnibus import compare_all
 from scripts.errors import user_errors
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
@@ -40,7 +29,6 @@ from scripts.reporting.summary import (
     EFFECT_COLUMNS,
     TrialResult,
     build_summary,
-    cost_per_correct,
     effect_rows,
     leaderboard_columns,
     leaderboard_rows,
@@ -48,61 +36,48 @@ from scripts.reporting.summary import (
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
 from scripts.run.job import Job, phase_job, phase_parser, trial_job
+from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-MIN_OMNIBUS = 3
-"""Trials from which on a test of all at once says something that no effect says."""
-
-COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repeated", "failed", "reused")
-"""What the summary has of a trial's ``costs.json``."""
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
 
 def run_inputs(settings: Settings) -> list[Path]:
     """List the files that the run's page is made from."""
-    folders = [settings.run_root / "trials" / trial.name for trial in settings.trials]
-    files = (
-        "stats/stats.json",
-        "costs/costs.json",
-        "report/report.html",
-        "score/scores.parquet",
-        "parse/outcomes.parquet",
-    )
-    return [*_prepared(settings), *(folder / file for folder in folders for file in files)]
+    phases = ("stats", "costs", "report", "score", "parse")
+    outputs = (settings.paths.output(phase, trial.name) for trial in settings.trials for phase in phases)
+    return [*_prepared(settings), *outputs]
 
 
 def trial_inputs(settings: Settings, trial: Trial) -> list[Path]:
     """List the files that a trial's page is made from."""
-    folder = settings.run_root / "trials"
-    inputs = _prepared(settings)
-    inputs += [folder / trial.name / "stats" / "stats.json", folder / trial.name / "costs" / "costs.json"]
+    paths = settings.paths
+    inputs = [*_prepared(settings), paths.output("stats", trial.name), paths.output("costs", trial.name)]
     for name in filter(None, (trial.name, trial.baseline)):
-        inputs += [folder / name / "score" / "scores.parquet", folder / name / "parse" / "outcomes.parquet"]
+        inputs += [paths.output("score", name), paths.output("parse", name)]
     return inputs
 
 
 def report_trial(settings: Settings, trial: Trial, *, out: Path) -> None:
     """Write the page about one trial."""
-    folder = settings.run_root / "trials"
-    prepared = settings.run_root / "datasets"
-    datasets = {name: prepared / f"{name}.parquet" for name in settings.config["datasets"]}
+    paths = settings.paths
     prompt = find_prompt(settings, trial.prompt)
     texts = {"system": prompt.system, "user": prompt.user}
     page = TrialPage(
         run_id=settings.run_id,
         factors=trial.factors,
-        stats=read_json(folder / trial.name / "stats" / "stats.json"),
-        costs=read_json(folder / trial.name / "costs" / "costs.json"),
+        stats=read_json(paths.output("stats", trial.name)),
+        costs=read_json(paths.output("costs", trial.name)),
         prompts=tuple(
             PromptText(role, path.read_text(encoding="utf-8")) for role, path in texts.items() if path
         ),
         questions=read_questions(
-            _files(folder / trial.name),
-            baseline=_files(folder / trial.baseline) if trial.baseline else None,
-            datasets=datasets,
+            _files(paths, trial.name),
+            baseline=_files(paths, trial.baseline) if trial.baseline else None,
+            datasets={name: paths.dataset(name) for name in settings.config["datasets"]},
         ),
         items_budget=items_budget(len(settings.trials)),
         equivalence_margin=settings.config["stats"]["equivalence_margin"],
@@ -128,7 +103,7 @@ def report_run(settings: Settings, *, out: Path) -> None:
     summary |= summarise_costs(summary, costs)
     summary["cost_effectiveness"] = compare_costs(
         settings.trials,
-        settings.run_root / "trials",
+        settings.paths,
         {name: cost.get("price") for name, cost in costs.items()},
         _prepared(settings),
         confidence_level=options["confidence_level"],
@@ -137,94 +112,26 @@ def report_run(settings: Settings, *, out: Path) -> None:
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
     write_text(out.with_name("effects.csv"), csv_text(effect_rows(summary), EFFECT_COLUMNS))
-    pages = (
-        settings.run_root / "trials" / trial.name / "report" / "report.html" for trial in settings.trials
-    )
+    pages = (settings.paths.output("report", trial.name) for trial in settings.trials)
     questions = tuple(found for page in pages if (found := unpack(page.read_text(encoding="utf-8"))))
     further = stats_tables([result.stats for result in results])
     page = RunPage(summary, costs, _methods(settings), questions, further)
     for name, drawing in run_drawings(page).items():
-        write_text(out.parent / "figures" / f"{name}.svg", render_drawing(drawing))
+        write_text(settings.paths.figure(name), render_drawing(drawing))
     write_text(out, render_run_page(page))
 
 
-def summarise_costs(
-    summary: Mapping[str, Any], costs: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """
-    Put together what a run cost and the rates of it, for ``summary.json``.
-
-    Parameters
-    ----------
-    summary : mapping
-        What `build_summary` gives.
-    costs : mapping
-        What ``costs.json`` holds, by trial.
-
-    Returns
-    -------
-    dict
-        ``costs``: the total of what is known, and by trial the dollars per request and per correct answer,
-        and those of repeated and failed attempts.  ``prices``: the rates by the configuration's model name.
-    """
-    known = [Decimal(str(trial["cost_usd"])) for trial in summary["trials"] if trial["cost_usd"] is not None]
-    return {
-        "costs": {
-            "total_usd": float(sum(known)) if known else None,
-            "n_unknown": len(summary["trials"]) - len(known),
-            "trials": {
-                trial["trial"]: {
-                    "cost_per_correct_usd": cost_per_correct(trial),
-                    **{name: costs[trial["trial"]].get(name) for name in COST_PARTS},
-                }
-                for trial in summary["trials"]
-            },
-        },
-        "prices": {cost["model"]: cost["price"] for cost in costs.values() if cost},
-    }
-
-
-def compare_all(settings: Settings) -> list[dict[str, Any]]:
-    """Test all trials at once, by dataset and metric; with fewer than three there is nothing to add."""
-    names = [trial.name for trial in settings.trials]
-    if len(names) < MIN_OMNIBUS:
-        return []
-    items = read_items(_prepared(settings))
-    paths = [settings.run_root / "trials" / name / "score" / "scores.parquet" for name in names]
-    means = [average_replicates(read_scores(path), EFFECT_METRICS).set_index(KEY) for path in paths]
-    tests = []
-    for metric in EFFECT_METRICS:
-        columns = {str(place): frame[metric] for place, frame in enumerate(means)}
-        scores = add_items(_side_by_side(columns), items)
-        for dataset, part in by_dataset(scores):
-            if part[list(columns)].notna().any(axis=None):
-                complete = applicable(part, list(columns))
-                found = omnibus_test(complete[list(columns)].to_numpy(float), complete["cluster"].tolist())
-                about = {"dataset": dataset, "metric": metric, "n_trials": len(names)}
-                tests.append({**about, **dataclasses.asdict(found)})
-    return tests
-
-
-def _side_by_side(columns: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
-    """A row per item, a column per trial."""
-    import pandas as pd
-
-    return pd.concat(columns, axis=1).reset_index()
-
-
 def _prepared(settings: Settings) -> list[Path]:
-    return [settings.run_root / "datasets" / f"{name}.parquet" for name in settings.config["datasets"]]
+    return settings.paths.prepared(settings.config["datasets"])
 
 
-def _files(folder: Path) -> TrialFiles:
-    return TrialFiles(folder / "score" / "scores.parquet", folder / "parse" / "outcomes.parquet")
+def _files(paths: RunPaths, trial: str) -> TrialFiles:
+    return TrialFiles(paths.output("score", trial), paths.output("parse", trial))
 
 
 def _read_result(settings: Settings, trial: Trial) -> TrialResult:
-    folder = settings.run_root / "trials" / trial.name
-    return TrialResult(
-        trial.factors, read_json(folder / "stats" / "stats.json"), read_json(folder / "costs" / "costs.json")
-    )
+    stats, costs = (read_json(settings.paths.output(phase, trial.name)) for phase in ("stats", "costs"))
+    return TrialResult(trial.factors, stats, costs)
 
 
 def _methods(settings: Settings) -> Methods:
@@ -271,8 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_job(options: argparse.Namespace, inputs: Sequence[Path], outputs: Sequence[Path]) -> Job:
-    folder = options.out.parent
-    return Job("report", options.run, folder, "", tuple(inputs), tuple(outputs), options.made_from)
+    return Job("report", options.run, "", tuple(inputs), tuple(outputs), options.made_from)
 
 
 if __name__ == "__main__":

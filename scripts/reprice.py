@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.costs import trial_cost
 from scripts.errors import StateError, user_errors
 from scripts.experiment.settings import Settings, check_schema, read_run_settings
 from scripts.experiment.strict_yaml import read_yaml
 from scripts.files import read_json, write_json
+from scripts.money.billed import trial_cost
+from scripts.money.books import add_dollars, as_float
 from scripts.money.price_book import present_price
-from scripts.records import OUTPUTS, Trial
+from scripts.records import Trial
 from scripts.reporting.tables import MISSING, dollars, plural
 from scripts.run.command_line import add_run_options, command_parser
 from scripts.run.folder import find_run
+from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,23 +51,23 @@ def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
     dict
         Per trial the old and the new dollars and the price, then the totals of those that are known.
     """
-    trials = [_reprice_trial(settings, trial, run_root / "trials" / trial.name) for trial in settings.trials]
+    trials = [_reprice_trial(settings, trial, RunPaths(run_root)) for trial in settings.trials]
     old, new = ([trial[f"{age}_usd"] for trial in trials] for age in ("old", "new"))
     return {
         "schema_version": 1,
         "run_id": settings.run_id,
         "trials": trials,
         "totals": {
-            "old_usd": _total(old),
-            "new_usd": _total(new),
+            "old_usd": as_float(add_dollars(old)),
+            "new_usd": as_float(add_dollars(new)),
             "n_old_unknown": old.count(None),
             "n_new_unknown": new.count(None),
         },
     }
 
 
-def _reprice_trial(settings: Settings, trial: Trial, folder: Path) -> dict[str, Any]:
-    outcomes, costs = (folder / phase / OUTPUTS[phase] for phase in ("parse", "costs"))
+def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[str, Any]:
+    outcomes, costs = (paths.output(phase, trial.name) for phase in ("parse", "costs"))
     before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
     price = present_price(settings.config, trial.model)
     after: dict[str, Any] = {"cost_usd": None, "reason": "the run has not come to its outcomes"}
@@ -82,12 +83,6 @@ def _reprice_trial(settings: Settings, trial: Trial, folder: Path) -> dict[str, 
         "new_reason": after["reason"],
         "new_price": None if price is None else price.to_json(),
     }
-
-
-def _total(amounts: Iterable[float | None]) -> float | None:
-    """Add up what is known; None where nothing is."""
-    known = [Decimal(str(amount)) for amount in amounts if amount is not None]
-    return float(sum(known)) if known else None
 
 
 def with_prices(settings: Settings, file: Path) -> Settings:

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from scripts.clock import now
 from scripts.errors import user_errors
-from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.experiment.schema import DEFAULT_CONFIG
+from scripts.experiment.settings import Settings, load_settings
+from scripts.files import PROJECT_ROOT
 from scripts.records import PHASES
 from scripts.run.command_line import command_parser
 from scripts.run.state import RunView, derive_state, needed_phases, read_last_state
@@ -174,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         settings = load_settings([options.configfile or default], config_overrides(options))
         check_settings(settings)
-    if options.resume and not (settings.run_root / "effective_config.yaml").is_file():
+    if options.resume and not settings.paths.effective_config.is_file():
         parser.error(f"--resume: {settings.run_root} was never started; start it without --resume")
     if options.only_step:
         problem = check_upstream(settings, options.only_step)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import user_errors
-from scripts.money.ledger import read_shards
+from scripts.money.books import Books, as_float, read_books
 from scripts.reporting.tables import dollars
 from scripts.run.command_line import add_run_options, command_parser
 from scripts.run.folder import find_run, present_settings
 from scripts.run.lock import read_holder
+from scripts.run.paths import RunPaths
 from scripts.run.state import present_state
 
 if TYPE_CHECKING:
@@ -44,44 +45,29 @@ def describe_run(run_root: Path) -> dict[str, Any]:
     Nothing is written.
     """
     state = present_state(present_settings(run_root))
-    batches = list(batches_in_flight(run_root))
-    spent, reserved = money(run_root)
+    books = read_books(RunPaths(run_root).ledgers)
     return {
         **state,
         "works_on_it": read_holder(run_root),
-        "batches": batches,
-        "spent_usd": spent,
-        "reserved_usd": reserved,
+        "batches": list(batches_in_flight(books)),
+        "spent_usd": as_float(books.spent_usd),
+        "reserved_usd": as_float(books.reserved_usd),
         "eta_seconds": estimate_seconds(state),
     }
 
 
-def batches_in_flight(run_root: Path) -> Iterator[dict[str, Any]]:
+def batches_in_flight(books: Books) -> Iterator[dict[str, Any]]:
     """Yield the batches that are, or may be, at the provider, with their age."""
-    for events in sorted((run_root / "ledger").glob("*/events.jsonl")):
-        for entry in read_shards(events).values():
-            if entry.is_in_flight:
-                yield {
-                    "trial": events.parent.name,
-                    "shard": entry.shard,
-                    "batch_id": entry.batch_id,
-                    "n_requests": entry.n_requests,
-                    "attempt": entry.attempt,
-                    "age_seconds": _age(entry.submitted_at),
-                }
-
-
-def money(run_root: Path) -> tuple[float | None, float | None]:
-    """Add up what collected batches cost and what is reserved for the others; None where nothing is known."""
-    spent: list[float] = []
-    reserved: list[float] = []
-    for events in (run_root / "ledger").glob("*/events.jsonl"):
-        for entry in read_shards(events).values():
-            if entry.is_live and entry.cost_usd is not None:
-                spent.append(entry.cost_usd)
-            elif entry.is_live and entry.reserved_usd is not None:
-                reserved.append(entry.reserved_usd)
-    return (sum(spent) if spent else None), (sum(reserved) if reserved else None)
+    for trial, entry in books.shards:
+        if entry.is_in_flight:
+            yield {
+                "trial": trial,
+                "shard": entry.shard,
+                "batch_id": entry.batch_id,
+                "n_requests": entry.n_requests,
+                "attempt": entry.attempt,
+                "age_seconds": _age(entry.submitted_at),
+            }
 
 
 def estimate_seconds(state: dict[str, Any]) -> float | None:

@@ -10,7 +10,7 @@ from scripts.dispatch import live_shards, make_sender, take_from_store, unsent_r
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.ledger import Ledger
-from scripts.providers import service_digest
+from scripts.providers.options import service_digest
 from scripts.records import Trial
 from scripts.run.job import phase_job, phase_parser, say, trial_job
 
@@ -26,7 +26,7 @@ def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path)
     ProviderError
         The provider refused, or cannot tell whether it took a shard.
     """
-    with Ledger(settings.run_root / "ledger" / trial.name) as ledger:
+    with Ledger(settings.paths.ledger(trial.name)) as ledger:
         sender = make_sender(settings, trial, ledger)
         sender.reconcile()
         if settings.config["reuse"] == "store":

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scripts.analysis.arrays import FloatArray
 from scripts.analysis.clusters import ClusterTotals
-from scripts.analysis.intervals import FloatArray
 from scripts.analysis.levels import check_level
 from scripts.analysis.resampling import BLOCK_BYTES
 

@@ -8,7 +8,8 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.intervals import FloatArray, Labels, mean_interval
+from scripts.analysis.arrays import FloatArray, Labels
+from scripts.analysis.intervals import mean_interval
 from scripts.analysis.paired import PairedEffect, paired_effect
 from scripts.analysis.replicates import as_rows, item_means
 from scripts.analysis.resampling import child_rng

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from scripts.analysis.intervals import CodeArray, FloatArray
+    from scripts.analysis.arrays import CodeArray, FloatArray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
-from scripts.analysis.intervals import CodeArray, FloatArray, Labels
+from scripts.analysis import arrays
+from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.levels import check_level
 
 Quadrant = Literal["dominates", "dominated", "better and dearer", "worse and cheaper", "no difference"]
@@ -255,10 +255,10 @@ def pareto_front(costs_usd: Sequence[float | None], scores: Sequence[float | Non
 def _aligned(
     clusters: Labels | None, costs: ArrayLike, scores: ArrayLike
 ) -> tuple[FloatArray, FloatArray, CodeArray]:
-    arrays = intervals.as_values(costs), intervals.as_values(scores)
-    if len(arrays[0]) != len(arrays[1]):
-        raise ValueError(f"there are {len(arrays[0])} costs, but {len(arrays[1])} scores")
-    return *arrays, intervals.cluster_codes(clusters, len(arrays[0]))
+    usd, right = arrays.as_values(costs), arrays.as_values(scores)
+    if len(usd) != len(right):
+        raise ValueError(f"there are {len(usd)} costs, but {len(right)} scores")
+    return usd, right, arrays.cluster_codes(clusters, len(usd))
 
 
 def _quadrant(dollars: float, answers: float) -> Quadrant:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 
-from scripts.analysis.intervals import FloatArray
+from scripts.analysis.arrays import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
-from scripts.analysis.intervals import CodeArray, FloatArray, Labels
+from scripts.analysis import arrays
+from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.levels import check_level
 from scripts.analysis.replicates import as_rows
 
@@ -127,7 +127,7 @@ def gee_effect(
     after, before = as_rows(trial), as_rows(baseline)
     if len(after) != len(before):
         raise ValueError(f"the trial has {len(after)} items, but the baseline {len(before)}")
-    codes = intervals.cluster_codes(clusters, len(after))
+    codes = arrays.cluster_codes(clusters, len(after))
     counts = _count(before, after, codes)
     found = GeeEffect(n_answers=int(counts.answers.sum()), n_groups=len(counts.answers), method=METHOD)
     reason = _obstacle(counts, before, after)
@@ -152,7 +152,7 @@ def _count(before: FloatArray, after: FloatArray, codes: CodeArray) -> _Counts:
 
 def _obstacle(counts: _Counts, before: FloatArray, after: FloatArray) -> str | None:
     """What stands in the way of an estimate, if anything does."""
-    if not all(intervals.is_binary(arm[~np.isnan(arm)]) for arm in (before, after)):
+    if not all(arrays.is_binary(arm[~np.isnan(arm)]) for arm in (before, after)):
         return "scores other than 0 and 1"
     if len(counts.answers) < LEAST_GROUPS:
         return f"fewer than {LEAST_GROUPS} independent groups"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.analysis.intervals import CodeArray, FloatArray
+from scripts.analysis.arrays import CodeArray, FloatArray
 
 
 class GroupMeans(NamedTuple):

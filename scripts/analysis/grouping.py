@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scripts.analysis.intervals import CodeArray, FloatArray
+from scripts.analysis.arrays import CodeArray, FloatArray
 
 LEAST_NUMBERS = 5
 """Different numbers from which a field is cut at its quartiles; fewer are groups of their own."""

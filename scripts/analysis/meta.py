@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
+from scripts.analysis import arrays
+from scripts.analysis.arrays import FloatArray, Labels
 from scripts.analysis.group_means import group_means
-from scripts.analysis.intervals import FloatArray, Labels
 from scripts.analysis.levels import check_level
 
 METHOD = "random effects, paule-mandel; modified hartung-knapp t"
@@ -99,8 +99,8 @@ def combine_datasets(
     (2, 0.333, 0.0)
     """
     check_level(confidence_level)
-    after, before = intervals.as_values(trial), intervals.as_values(baseline)
-    codes = intervals.cluster_codes(clusters, len(after))
+    after, before = arrays.as_values(trial), arrays.as_values(baseline)
+    codes = arrays.cluster_codes(clusters, len(after))
     names = np.asarray(datasets, dtype=str)
     if not len(after) == len(before) == len(names):
         raise ValueError(f"{len(after)} trial, {len(before)} baseline values, {len(names)} datasets")
@@ -163,7 +163,7 @@ def combine_effects(effects: ArrayLike, standard_errors: ArrayLike, *, confidenc
     'fewer than two datasets'
     """
     check_level(confidence_level)
-    estimates, errors = intervals.as_values(effects), intervals.as_values(standard_errors)
+    estimates, errors = arrays.as_values(effects), arrays.as_values(standard_errors)
     if len(estimates) != len(errors):
         raise ValueError(f"there are {len(estimates)} effects, but {len(errors)} standard errors")
     if len(estimates) < 2:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.intervals import CodeArray, FloatArray, Labels, cluster_codes, count_clusters, is_binary
+from scripts.analysis.arrays import CodeArray, FloatArray, Labels, cluster_codes, count_clusters, is_binary
 
 
 @dataclasses.dataclass(frozen=True)

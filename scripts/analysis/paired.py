@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scripts.analysis import levels
+from scripts.analysis.arrays import Labels
 from scripts.analysis.discordant import OddsRatio, conditional_odds_ratio, exact_mcnemar
-from scripts.analysis.intervals import Labels
 from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
 from scripts.analysis.resampling import sign_flip_test
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
+from scripts.analysis import arrays, intervals
+from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.clusters import ClusterTotals, cluster_totals
 from scripts.analysis.few_clusters import WildClusters
-from scripts.analysis.intervals import CodeArray, FloatArray, Labels
 from scripts.analysis.score_intervals import tango_interval, tango_statistic
 
 
@@ -89,22 +89,22 @@ def pair_up(
     >>> pairs.differences.tolist(), pairs.n_unpaired, pairs.is_binary
     ([1.0, 0.0], 1, True)
     """
-    arms = intervals.as_values(trial), intervals.as_values(baseline)
+    arms = arrays.as_values(trial), arrays.as_values(baseline)
     if len(arms[0]) != len(arms[1]):
         raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
-    codes = intervals.cluster_codes(clusters, len(arms[0]))
+    codes = arrays.cluster_codes(clusters, len(arms[0]))
     there = ~(np.isnan(arms[0]) | np.isnan(arms[1]))
     after, before = arms[0][there], arms[1][there]
-    intervals.check_bounds(np.concatenate([after, before]), bounds)
+    arrays.check_bounds(np.concatenate([after, before]), bounds)
     differences = after - before
     # Means of the same replicates in another order may differ in the last digit.
     differences[np.abs(differences) <= 1e-12 * np.maximum(np.abs(after), np.abs(before))] = 0.0
     return Pairs(
         differences,
         codes[there],
-        n_clusters=intervals.count_clusters(codes[there]),
+        n_clusters=arrays.count_clusters(codes[there]),
         n_unpaired=int(np.count_nonzero(~there)),
-        is_binary=intervals.is_binary(after) and intervals.is_binary(before),
+        is_binary=arrays.is_binary(after) and arrays.is_binary(before),
         trial_mean=float(after.mean()) if len(after) else None,
         baseline_mean=float(before.mean()) if len(before) else None,
     )

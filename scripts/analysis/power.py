@@ -13,7 +13,7 @@ import statistics
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.intervals import FloatArray
+from scripts.analysis.arrays import FloatArray
 from scripts.analysis.levels import check_level, significance_level
 
 ITEM_VARIANCE = 1 / 9

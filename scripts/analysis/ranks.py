@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.intervals import FloatArray
+from scripts.analysis.arrays import FloatArray
 from scripts.analysis.levels import check_level
 
 MAX_EXACT = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.intervals import FloatArray
+from scripts.analysis.arrays import FloatArray
 
 
 def as_rows(values: ArrayLike) -> FloatArray:

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scripts.analysis import intervals
-from scripts.analysis.intervals import CodeArray, FloatArray
+from scripts.analysis import arrays
+from scripts.analysis.arrays import CodeArray, FloatArray
 from scripts.analysis.replicates import item_means
 
 CURVE_POINTS = 100
@@ -76,12 +76,12 @@ def risk_coverage(correct: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
     >>> found.max_coverage, [round(risk, 3) for _, risk in found.curve], round(found.aurc, 3)
     (0.75, [0.0, 0.25, 0.333], 0.194)
     """
-    scores, sureness = intervals.as_values(correct), intervals.as_values(confidence)
+    scores, sureness = arrays.as_values(correct), arrays.as_values(confidence)
     if len(scores) != len(sureness):
         raise ValueError(f"there are {len(scores)} scores, but {len(sureness)} confidences")
     there = ~(np.isnan(scores) | np.isnan(sureness))
     losses, sureness = 1 - scores[there], sureness[there]
-    intervals.check_bounds(losses, (0.0, 1.0))
+    arrays.check_bounds(losses, (0.0, 1.0))
     n_items, n = len(scores), len(losses)
     if n == 0:
         coverage = 0.0 if n_items else None
@@ -215,7 +215,7 @@ def _expected_risks(losses: FloatArray, confidence: FloatArray) -> FloatArray:
 def _answer_codes(labels: NDArray[np.object_]) -> tuple[CodeArray, NDArray[np.bool_]]:
     """Number the answers, and tell which are answers at all."""
     flat = labels.ravel().tolist()
-    codes = intervals.cluster_codes(flat, len(flat)).reshape(labels.shape)
+    codes = arrays.cluster_codes(flat, len(flat)).reshape(labels.shape)
     # Only NaN differs from itself.
     is_answer = np.array([label is not None and label == label for label in flat], dtype=np.bool_)
     return codes, is_answer.reshape(labels.shape)

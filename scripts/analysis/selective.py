@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scripts.analysis import intervals
-from scripts.analysis.intervals import FloatArray, Labels, MeanInterval, mean_interval
+from scripts.analysis import arrays, intervals
+from scripts.analysis.arrays import FloatArray, Labels
+from scripts.analysis.intervals import MeanInterval, mean_interval
 from scripts.analysis.levels import check_level
 from scripts.analysis.replicates import as_rows
 
@@ -89,7 +90,7 @@ def selective_accuracy(
     (0.5, 0.5, 2)
     """
     requests = _requests(correct, abstained)
-    codes = intervals.cluster_codes(clusters, len(requests.scores))
+    codes = arrays.cluster_codes(clusters, len(requests.scores))
     coverage = mean_interval(
         requests.answered.mean(axis=1), codes, confidence_level=confidence_level, bounds=(0.0, 1.0)
     )
@@ -165,7 +166,7 @@ def selective_accuracy_difference(
     n_items = len(arms[0].scores)
     if n_items != len(arms[1].scores):
         raise ValueError(f"the trial has {n_items} items, but the baseline {len(arms[1].scores)}")
-    codes = intervals.cluster_codes(clusters, n_items)
+    codes = arrays.cluster_codes(clusters, n_items)
     n_clusters = len(np.unique(codes))
     if not all(arm.answered.any() for arm in arms):
         return MeanInterval(None, None, None, "none: a trial answers nothing", n_items, n_clusters)
@@ -184,8 +185,8 @@ def _requests(correct: ArrayLike, abstained: ArrayLike) -> _Requests:
     scores, silent = as_rows(correct), as_rows(abstained)
     if scores.shape != silent.shape:
         raise ValueError(f"correct has the shape {scores.shape}, but abstained {silent.shape}")
-    intervals.check_bounds(scores[~np.isnan(scores)], (0.0, 1.0))
-    if not intervals.is_binary(silent[~np.isnan(silent)]):
+    arrays.check_bounds(scores[~np.isnan(scores)], (0.0, 1.0))
+    if not arrays.is_binary(silent[~np.isnan(silent)]):
         raise ValueError("abstained must be 0, 1 or NaN")
     failed = np.isnan(scores) | np.isnan(silent)
     return _Requests(scores, failed, ~failed & (silent == 0))

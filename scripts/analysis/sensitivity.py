@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from scripts.analysis import intervals
+from scripts.analysis import arrays, intervals
 from scripts.analysis.bootstrap import BootstrapInterval, bca_bootstrap
 from scripts.analysis.discordant import midp_mcnemar
 from scripts.analysis.effect_sizes import EffectSize, cohen_d_z, cohen_h
@@ -162,7 +162,7 @@ def _mid_p(pairs: Pairs) -> Test:
     return Test(midp_mcnemar(pairs.n_gained, pairs.n_lost), "mid-p mcnemar")
 
 
-def _unit_differences(pairs: Pairs) -> tuple[intervals.FloatArray, str]:
+def _unit_differences(pairs: Pairs) -> tuple[arrays.FloatArray, str]:
     """One difference for each independent unit, and what to add to a method's name."""
     if not pairs.is_clustered:
         return np.round(pairs.differences, 12), ""

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
+from scripts.analysis import arrays
+from scripts.analysis.arrays import FloatArray, Labels
 from scripts.analysis.group_means import GroupMeans, group_means
 from scripts.analysis.grouping import group_items
-from scripts.analysis.intervals import FloatArray, Labels
 from scripts.analysis.levels import check_level
 from scripts.analysis.multiplicity import adjust
 from scripts.analysis.paired import PairedEffect, paired_effect
@@ -166,10 +166,10 @@ def subgroup_effects(
     check_level(confidence_level)
     if least_pairs < 1 or most_groups < 1:
         raise ValueError(f"least_pairs is {least_pairs}, most_groups {most_groups}; both must be 1 or more")
-    arms = intervals.as_values(trial), intervals.as_values(baseline)
+    arms = arrays.as_values(trial), arrays.as_values(baseline)
     if not len(arms[0]) == len(arms[1]) == len(field):
         raise ValueError(f"{len(arms[0])} trial, {len(arms[1])} baseline values, {len(field)} of the field")
-    codes = intervals.cluster_codes(clusters, len(field))
+    codes = arrays.cluster_codes(clusters, len(field))
     labels, groups = group_items(field)
     paired = ~(np.isnan(arms[0]) | np.isnan(arms[1]))
     counts = np.bincount(groups[paired & (groups >= 0)], minlength=len(labels))
@@ -226,7 +226,7 @@ def _choose(
 
 
 def _interaction(
-    differences: FloatArray, groups: intervals.CodeArray, codes: intervals.CodeArray, labels: list[str]
+    differences: FloatArray, groups: arrays.CodeArray, codes: arrays.CodeArray, labels: list[str]
 ) -> Interaction:
     """Test that all groups have the same mean difference."""
     if len(labels) < 2:

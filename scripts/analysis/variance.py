@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis import intervals
-from scripts.analysis.intervals import FloatArray, Labels
+from scripts.analysis import arrays
+from scripts.analysis.arrays import FloatArray, Labels
 from scripts.analysis.power import DifferenceVariance, estimate_variance
 
 MoreOf = Literal["items", "either"]
@@ -205,8 +205,8 @@ def design_effect(values: ArrayLike, clusters: Labels | None) -> DesignEffect:
     >>> found.intraclass_correlation, found.design_effect, found.effective_items
     (1.0, 2.0, 2.0)
     """
-    array = intervals.as_values(values)
-    codes = intervals.cluster_codes(clusters, len(array))
+    array = arrays.as_values(values)
+    codes = arrays.cluster_codes(clusters, len(array))
     there = ~np.isnan(array)
     array = array[there]
     numbers = np.unique(codes[there], return_inverse=True)[1]
@@ -228,7 +228,7 @@ def design_effect(values: ArrayLike, clusters: Labels | None) -> DesignEffect:
     )
 
 
-def _cluster_correlation(values: FloatArray, numbers: intervals.CodeArray) -> float | None:
+def _cluster_correlation(values: FloatArray, numbers: arrays.CodeArray) -> float | None:
     """Intraclass correlation by the analysis of variance; None where all values are equal."""
     n, sizes = len(values), np.bincount(numbers)
     means = np.bincount(numbers, weights=values) / sizes

@@ -13,6 +13,7 @@ from scripts.comparison.item_scores import KEY, read_items
 from scripts.files import read_parquet
 from scripts.money.price import Price
 from scripts.records import Trial
+from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def compare_costs(
     trials: Sequence[Trial],
-    folder: Path,
+    paths: RunPaths,
     prices: Mapping[str, Mapping[str, Any] | None],
     prepared: Sequence[Path],
     *,
@@ -33,8 +34,8 @@ def compare_costs(
     ----------
     trials : sequence of Trial
         Of one run.
-    folder : Path
-        Of the trials' files.
+    paths : RunPaths
+        Where the run's files are.
     prices : mapping
         By trial, the price as it stands in ``costs.json``; None: there is none.
     prepared : sequence of Path
@@ -56,7 +57,7 @@ def compare_costs(
         items = baselines.get(name)
         if items is None:
             price = prices[name]
-            items = _read_items(folder / name, Price.from_json(price) if price else None)
+            items = _read_items(paths, name, Price.from_json(price) if price else None)
         if name in needed:
             baselines[name] = items
         return items
@@ -79,11 +80,11 @@ def compare_costs(
     return found
 
 
-def _read_items(folder: Path, price: Price | None) -> pd.DataFrame:
+def _read_items(paths: RunPaths, trial: str, price: Price | None) -> pd.DataFrame:
     """By dataset and item_id: usd and n_requests; correct, the sum over the replicates, and mean."""
-    scores = read_parquet(folder / "score" / "scores.parquet", [*KEY, "correct"]).to_pandas()
+    scores = read_parquet(paths.output("score", trial), [*KEY, "correct"]).to_pandas()
     by_item = scores.groupby(KEY, sort=True)["correct"]
-    costs = cost_items(folder / "parse" / "outcomes.parquet", price)
+    costs = cost_items(paths.output("parse", trial), price)
     return costs.assign(correct=by_item.sum(min_count=1), mean=by_item.mean())
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from scripts.comparison.item_scores import KEY
 from scripts.files import read_parquet
-from scripts.money.billed import TOKENS, is_failed, list_attempts
-from scripts.money.price import MILLION, Price
+from scripts.money.billed import TOKENS, is_failed, list_attempts, price_each
+from scripts.money.price import Price
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 COLUMNS = (*KEY, "request_key", "outcome", "usage_by_attempt", *TOKENS)
 
@@ -48,40 +46,3 @@ def cost_items(outcomes: Path, price: Price | None) -> pd.DataFrame:
     )
     costs.loc[~costs.pop("is_known"), "usd"] = np.nan
     return costs
-
-
-def price_each(attempts: pd.DataFrame, price: Price) -> NDArray[np.float64]:
-    """
-    Price every row of counts by itself, each by the tier that it is in; NaN where its tokens are not known.
-
-    The same as `Price.cost`, but for rounding, for many at once.
-    """
-    import numpy as np
-
-    tokens = {name: attempts[name].to_numpy(float) for name in TOKENS}
-    dollars = np.full(len(attempts), np.nan)
-    for start in (-1, *(start for start, _ in price.tiers)):
-        # A later tier replaces what an earlier one has written.
-        inside = tokens["input_tokens"] > start
-        part = {name: counts[inside] for name, counts in tokens.items()}
-        dollars[inside] = _at_rates(part, price.for_request(start + 1))
-    return dollars
-
-
-def _at_rates(tokens: dict[str, NDArray[np.float64]], price: Price) -> NDArray[np.float64]:
-    import numpy as np
-
-    write = price.input if price.cache_write is None else price.cache_write
-    write_1h = write if price.cache_write_1h is None else price.cache_write_1h
-    given = tokens["input_tokens"]
-    cached = np.minimum(np.nan_to_num(tokens["cached_tokens"]), given)
-    written = np.minimum(np.nan_to_num(tokens["cache_write_tokens"]), given - cached)
-    written_1h = np.minimum(np.nan_to_num(tokens["cache_write_1h_tokens"]), written)
-    dollars: NDArray[np.float64] = (
-        (given - cached - written) * float(price.input)
-        + cached * float(price.cached_input)
-        + (written - written_1h) * float(write)
-        + written_1h * float(write_1h)
-        + tokens["output_tokens"] * float(price.output)
-    )
-    return dollars * float(price.batch_multiplier / MILLION)

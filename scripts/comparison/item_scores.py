@@ -53,7 +53,7 @@ def read_items(prepared: Sequence[Path], fields: Sequence[str] = ()) -> pd.DataF
     """
     import pandas as pd
 
-    from scripts.analysis.intervals import cluster_codes
+    from scripts.analysis.arrays import cluster_codes
 
     frames = []
     for path in prepared:

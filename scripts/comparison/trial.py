@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from scripts.analysis.arrays import is_binary
 from scripts.analysis.bounds import MeanBounds, mean_bounds
-from scripts.analysis.intervals import is_binary, mean_interval
+from scripts.analysis.intervals import mean_interval
 from scripts.analysis.risk_coverage import answering_risk_coverage
 from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.variance import design_effect, split_variance

@@ -13,6 +13,7 @@ from scripts.errors import ConfigError, NoBatchError, UnknownOutcomeError
 from scripts.money.ledger import Ledger, ShardEntry, read_shards
 from scripts.providers import LostCall, Provider
 from scripts.run.job import say
+from scripts.run.paths import ALL_LEDGERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _find_existing(ledger: Ledger, entry: ShardEntry, key: str, provider: Provid
 def lost_call(ledger: Ledger, entry: ShardEntry) -> LostCall:
     """Gather what the ledgers of all runs beside this one know of a call that was never answered."""
     experiments = ledger.folder.parents[2]
-    paths = set(experiments.glob("run_*/ledger/*/events.jsonl")) - {ledger.path}
+    paths = set(experiments.glob(ALL_LEDGERS)) - {ledger.path}
     others = [other for path in paths for other in read_shards(path).values()]
     own = [other for other in ledger.shards.values() if other.shard != entry.shard]
     return LostCall(

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from scripts.errors import LimitError
-from scripts.money.price_book import estimate_usage
+from scripts.money.budget import estimate_usage
 from scripts.providers import Limits, Provider
 from scripts.records import Request, Usage
 

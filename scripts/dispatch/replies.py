@@ -13,7 +13,7 @@ from scripts.dispatch.key_index import KeySet, RowIndex
 from scripts.errors import DataError
 from scripts.files import dump_line, read_jsonl
 from scripts.money.ledger import Ledger, ShardEntry
-from scripts.money.price_book import Price
+from scripts.money.price import Price
 from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES, Outcome, Reply
 from scripts.run.job import say

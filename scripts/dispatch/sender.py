@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 
 from scripts.dispatch.lost_calls import Decisions, find_lost_batch
 from scripts.dispatch.payloads import Payload, write_payloads
-from scripts.dispatch.slots import Queue, Slot, held_slots, is_batch_over, run_lock
+from scripts.dispatch.slots import Queue, Slot, held_slots, is_batch_over, queue_lock
 from scripts.errors import BusyError, ProviderError, StateError, UnknownOutcomeError
 from scripts.experiment.settings import Settings
 from scripts.files import file_sha256
+from scripts.money.budget import make_reserve
 from scripts.money.ledger import Ledger, ShardEntry, write_keys
-from scripts.money.price_book import make_reserve
-from scripts.providers import Provider, make_provider, provider_settings, service_digest
+from scripts.providers import Provider, make_provider
+from scripts.providers.options import provider_settings, service_digest
 from scripts.records import Request, Trial, Usage, digest
 from scripts.run.job import say
 from scripts.run.stop import StopToken, make_stop_token
@@ -163,7 +164,7 @@ class Sender:
 
     def _claim_slot(self, shard: str, usage: Usage, key: str, over: set[Slot]) -> str | None:
         """Write the intent, or say what it must wait for; under the lock, so that no two take one slot."""
-        with run_lock(self.queue.root):
+        with queue_lock(self.queue.root):
             self.stop.check()
             takes_slots = self.provider.takes_slots
             refusal = self.queue.refusal(usage, over) if takes_slots else None

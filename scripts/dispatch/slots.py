@@ -14,9 +14,11 @@ from scripts.clock import now
 from scripts.errors import BusyError, DataError, NoBatchError
 from scripts.experiment.settings import Settings
 from scripts.files import read_json, write_json
+from scripts.money.books import ledger_files
 from scripts.money.ledger import ShardEntry, read_shards
 from scripts.providers import Limits, make_provider
 from scripts.records import Usage
+from scripts.run.paths import EVENTS_FILE
 
 Slot = tuple[str, str]
 """A batch in flight: its trial and shard."""
@@ -25,7 +27,7 @@ SLOTS_FILE = "slots.json"
 
 
 @contextlib.contextmanager
-def run_lock(ledger_root: Path) -> Iterator[None]:
+def queue_lock(ledger_root: Path) -> Iterator[None]:
     """Hold the lock of the run's slots and budget; held for milliseconds only."""
     with (ledger_root / ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -84,7 +86,7 @@ class Queue:
 def held_slots(root: Path) -> list[tuple[Slot, ShardEntry]]:
     """List the batches that are in flight, over all trials of the run."""
     slots = [(trial, shard) for trial, shard in _read_slots(root)["in_flight"]]
-    entries = ((slot, read_shards(root / slot[0] / "events.jsonl").get(slot[1])) for slot in slots)
+    entries = ((slot, read_shards(root / slot[0] / EVENTS_FILE).get(slot[1])) for slot in slots)
     return [(slot, entry) for slot, entry in entries if entry is not None and entry.is_in_flight]
 
 
@@ -94,10 +96,8 @@ def _read_slots(root: Path) -> dict[str, Any]:
         slots: dict[str, Any] = read_json(root / SLOTS_FILE)
         _ = [(trial, shard) for trial, shard in slots["in_flight"]], slots["creates"].items()
     except (DataError, LookupError, TypeError, ValueError, AttributeError):
-        folders = sorted(events.parent for events in root.glob("*/events.jsonl"))
-        shards = [
-            (folder.name, shard) for folder in folders for shard in read_shards(folder / "events.jsonl")
-        ]
+        folders = [events.parent for events in ledger_files(root)]
+        shards = [(folder.name, shard) for folder in folders for shard in read_shards(folder / EVENTS_FILE)]
         return {"in_flight": shards, "creates": {}}
     return slots
 

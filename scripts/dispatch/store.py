@@ -19,6 +19,7 @@ from scripts.money.ledger import Ledger, ShardEntry, write_keys
 from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES
 from scripts.run.job import say
+from scripts.run.paths import ALL_LEDGERS
 
 
 def take_from_store(requests: Path, ledger: Ledger, provider: Provider, *, service: str) -> int:
@@ -39,7 +40,7 @@ def take_from_store(requests: Path, ledger: Ledger, provider: Provider, *, servi
 def find_sources(folder: Path, service: str) -> Iterator[tuple[Ledger, ShardEntry]]:
     """Yield the shards of all other ledgers beside the one in `folder` that hold answers of this service."""
     experiments = folder.parents[2]
-    for path in sorted(experiments.glob("run_*/ledger/*/events.jsonl")):
+    for path in sorted(experiments.glob(ALL_LEDGERS)):
         if path.parent != folder:
             source = Ledger.read(path.parent)
             for entry in source.shards.values():

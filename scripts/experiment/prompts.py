@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ConfigError, shorten
-from scripts.experiment.settings import Settings, did_you_mean
+from scripts.experiment.schema import did_you_mean
+from scripts.experiment.settings import Settings
 from scripts.records import Item
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import ConfigError, shorten
-from scripts.experiment.settings import Settings, config_schema, did_you_mean, explain_schema_error
+from scripts.experiment.schema import config_schema, did_you_mean, explain_schema_error
+from scripts.experiment.settings import Settings
 from scripts.experiment.strict_yaml import read_scalar
 from scripts.files import atomic_open, read_json, write_json
 from scripts.records import Trial, digest

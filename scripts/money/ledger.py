@@ -23,6 +23,7 @@ from typing import Any, Self
 from scripts.clock import now
 from scripts.errors import DataError, StateError
 from scripts.files import atomic_open, dump_line
+from scripts.run.paths import EVENTS_FILE
 
 STATES = ("planned", "intent", "submitted", "terminal", "downloaded", "reconciled", "refused")
 
@@ -94,7 +95,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / "events.jsonl"
+        self.path = folder / EVENTS_FILE
         self.shards: dict[str, ShardEntry] = {}
         self._descriptor: int | None = None
 

@@ -7,10 +7,8 @@ Money is `Decimal` until it is written.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import enum
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +16,6 @@ from scripts.records import Usage
 
 MILLION = Decimal(1_000_000)
 
-ASSUMED_BATCH_MULTIPLIER = 0.5
-"""What a batch costs of the plain price where the configuration does not say."""
-
-LISTED_AS = {True: "batch rates", False: "plain rates, no batch rate listed"}
 
 RATES = ("input", "output", "cached_input", "cache_write", "cache_write_1h")
 """The rates of a price, by their names in the configuration."""
@@ -77,19 +71,22 @@ class Price:
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         price = self.for_request(usage.input_tokens) if self.tiers else self
-        write = price.input if price.cache_write is None else price.cache_write
-        write_1h = write if price.cache_write_1h is None else price.cache_write_1h
-        cached = min(usage.cached_tokens or 0, usage.input_tokens)
-        written = min(usage.cache_write_tokens or 0, usage.input_tokens - cached)
-        written_1h = min(usage.cache_write_1h_tokens or 0, written)
-        dollars = (
-            (usage.input_tokens - cached - written) * price.input
-            + cached * price.cached_input
-            + (written - written_1h) * write
-            + written_1h * write_1h
-            + usage.output_tokens * price.output
-        )
-        return dollars * price.batch_multiplier / MILLION
+        tokens = {name: count or 0 for name, count in vars(usage).items()}
+        return price.total(split_by_rate(tokens, smaller=min))
+
+    def total(self, tokens: Mapping[str, int]) -> Decimal:
+        """Price tokens in USD, exactly, by the rate that each is billed at (see `split_by_rate`)."""
+        dollars = sum((count * self.rate(name) for name, count in tokens.items()), Decimal(0))
+        return dollars * self.batch_multiplier / MILLION
+
+    def rate(self, name: str) -> Decimal:
+        """Give one of `RATES`; what has no rate of its own is billed as what it is a part of."""
+        if name == "cache_write_1h" and self.cache_write_1h is None:
+            name = "cache_write"
+        if name == "cache_write" and self.cache_write is None:
+            name = "input"
+        rate: Decimal = getattr(self, name)
+        return rate
 
     def to_json(self) -> dict[str, Any]:
         """Write the rates, and where they are from, as they stand in ``costs.json``."""
@@ -130,6 +127,41 @@ class Price:
         return {name: None if rate is None else float(rate) for name, rate in rates.items()}
 
 
+def split_by_rate(tokens: Mapping[str, Any], *, smaller: Callable[[Any, Any], Any]) -> dict[str, Any]:
+    """
+    Split what was counted into the tokens that are billed at each of `RATES`, for one request or for many.
+
+    Parameters
+    ----------
+    tokens : mapping
+        The counts of a `Usage` by name: numbers, or arrays with an element per request; none is missing.
+    smaller : callable
+        The smaller of two counts: ``min`` for numbers, ``numpy.minimum`` for arrays.
+
+    Returns
+    -------
+    dict
+        Tokens by rate; they add up to the input and output tokens.
+
+    Examples
+    --------
+    >>> counts = dict.fromkeys(vars(Usage()), 0) | {"input_tokens": 9, "cached_tokens": 5, "output_tokens": 2}
+    >>> split_by_rate(counts, smaller=min)
+    {'input': 4, 'cached_input': 5, 'cache_write': 0, 'cache_write_1h': 0, 'output': 2}
+    """
+    given = tokens["input_tokens"]
+    cached = smaller(tokens["cached_tokens"], given)
+    written = smaller(tokens["cache_write_tokens"], given - cached)
+    written_1h = smaller(tokens["cache_write_1h_tokens"], written)
+    return {
+        "input": given - cached - written,
+        "cached_input": cached,
+        "cache_write": written - written_1h,
+        "cache_write_1h": written_1h,
+        "output": tokens["output_tokens"],
+    }
+
+
 def _read_rates(written: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if written[name] is None else Decimal(str(written[name])) for name in RATES}
 
@@ -141,87 +173,3 @@ REHEARSAL = Price(
     batch_multiplier=Decimal("0.5"),
     source="rehearsal rates of simulated models (nothing is paid)",
 )
-
-
-def configured_price(rates: Mapping[str, Any]) -> Price:
-    """
-    Make a price of the configuration's entry.
-
-    Cached input costs as much as other input if not said, and a batch half of the plain rates.
-
-    Examples
-    --------
-    >>> price = configured_price({"input": 1, "output": 2, "cache_write": 1.25})
-    >>> price.cost(Usage(input_tokens=1_000_000, output_tokens=0, cache_write_tokens=800_000))
-    Decimal('0.600')
-    """
-    known = {name: Decimal(str(rates[name])) for name in RATES if rates.get(name) is not None}
-    return Price(
-        input=known["input"],
-        output=known["output"],
-        cached_input=known.get("cached_input", known["input"]),
-        cache_write=known.get("cache_write"),
-        cache_write_1h=known.get("cache_write_1h"),
-        batch_multiplier=Decimal(str(rates.get("batch_multiplier", ASSUMED_BATCH_MULTIPLIER))),
-        source="the configuration's prices",
-        batch_rate=BatchRate.FOUND if "batch_multiplier" in rates else BatchRate.DEFAULTED,
-    )
-
-
-@functools.cache
-def listed_price(name: str, provider: str | None, day: datetime.date) -> Price | None:
-    """
-    Look a model up in the table of genai-prices, as of noon (UTC) of a day.
-
-    Returns None for a model that the table does not have, or has without a price per token, or at no cost: a
-    gap in the table must not become $0.
-
-    Notes
-    -----
-    The day matters: rates, and batch rates above all, hold from a date on, and the table gives the plain ones
-    for earlier days.  It gives them without a word for a model that has no batch rates, too.
-    """
-    import genai_prices
-
-    ask = functools.partial(
-        genai_prices.calc_price,
-        genai_prices.Usage(input_tokens=1, output_tokens=1),
-        name,
-        provider_id=provider,
-        genai_request_timestamp=datetime.datetime.combine(day, datetime.time(12), datetime.UTC),
-    )
-    try:
-        plain = ask().model_price
-        batch = ask(price_context={"processing": "batch"}).model_price
-    except LookupError:
-        return None
-    if not all(_rate_above(rate, 0) for rate in (batch.input_mtok, batch.output_mtok)):
-        return None
-    is_found = (batch.input_mtok, batch.output_mtok) != (plain.input_mtok, plain.output_mtok)
-    price = Price(
-        **_listed_rates(batch, 0),
-        batch_multiplier=Decimal(1),
-        source=f"genai-prices {genai_prices.__version__} ({LISTED_AS[is_found]})",
-        as_of=day.isoformat(),
-        batch_rate=BatchRate.FOUND if is_found else BatchRate.DEFAULTED,
-        version=genai_prices.__version__,
-    )
-    starts = {tier.start for rate in vars(batch).values() for tier in getattr(rate, "tiers", ())}
-    tiers = ((start, dataclasses.replace(price, **_listed_rates(batch, start))) for start in sorted(starts))
-    return dataclasses.replace(price, tiers=tuple(tiers))
-
-
-def _listed_rates(listed: Any, start: int) -> dict[str, Any]:
-    """Rates of requests with more than `start` input tokens."""
-    names = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-    rates = {name: _rate_above(getattr(listed, f"{name}_mtok"), start) for name in names}
-    cached = rates.pop("cache_read")
-    return {**rates, "cached_input": rates["input"] if cached is None else cached}
-
-
-def _rate_above(rate: Any, start: int) -> Decimal | None:
-    if rate is None or isinstance(rate, Decimal):
-        return rate
-    reached = [tier.price for tier in rate.tiers if tier.start <= start]
-    found: Decimal = reached[-1] if reached else rate.base
-    return found

@@ -6,45 +6,19 @@ A model without a price costs None, never 0.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from scripts.errors import DataError, ProviderError
+from scripts.errors import DataError
 from scripts.files import read_json, write_json
-from scripts.money.ledger import read_shards
-from scripts.money.price import REHEARSAL, Price, configured_price, listed_price
-from scripts.records import Trial, Usage
-
-if TYPE_CHECKING:
-    from scripts.experiment.settings import Settings
-
-__all__ = [
-    "REHEARSAL",
-    "Price",
-    "estimate_usage",
-    "find_price",
-    "make_reserve",
-    "present_price",
-    "read_prices",
-    "record_prices",
-    "spent_usd",
-]
-
-PRICES_FILE = "prices.json"
-"""What the table of prices said of a run's models when they were first asked."""
-
-BYTES_PER_TOKEN = 3
-"""For estimates before sending: English text has about four bytes to a token, so this errs upwards."""
-
-OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-"""What providers call the longest answer that a request allows."""
-
-UNLIMITED_OUTPUT_TOKENS = 4096
-"""What is reserved for the answer to a request without ``max_tokens``."""
+from scripts.money.price import RATES, REHEARSAL, BatchRate, Price
+from scripts.records import Usage  # noqa: F401 - for the example
+from scripts.run.paths import RunPaths
 
 
 def find_price(config: Mapping[str, Any], model: str) -> Price | None:
@@ -124,7 +98,7 @@ def _parse_prices(path: Path, _mtime_ns: int, _size: int) -> dict[str, Price]:
 
 
 def _prices_path(config: Mapping[str, Any]) -> Path:
-    return Path(config["experiments_dir"]) / f"run_{config['run_id']}" / PRICES_FILE
+    return RunPaths.of(config["experiments_dir"], str(config["run_id"])).prices
 
 
 def _is_listed(config: Mapping[str, Any], model: str) -> bool:
@@ -138,66 +112,92 @@ def _listing(config: Mapping[str, Any], model: str) -> str:
     return f"{options['provider']}/{options.get('model', model)}"
 
 
-def estimate_usage(body: Mapping[str, Any]) -> Usage:
+ASSUMED_BATCH_MULTIPLIER = 0.5
+"""What a batch costs of the plain price where the configuration does not say."""
+
+
+LISTED_AS = {True: "batch rates", False: "plain rates, no batch rate listed"}
+
+
+def configured_price(rates: Mapping[str, Any]) -> Price:
     """
-    Estimate from above what a request takes: the bytes of its texts, and an answer at full length.
+    Make a price of the configuration's entry.
+
+    Cached input costs as much as other input if not said, and a batch half of the plain rates.
 
     Examples
     --------
-    >>> estimate_usage({"messages": [{"role": "user", "content": "Who wrote Hamlet?"}], "max_tokens": 50})
-    Usage(input_tokens=12, output_tokens=50, cached_tokens=None)
+    >>> price = configured_price({"input": 1, "output": 2, "cache_write": 1.25})
+    >>> price.cost(Usage(input_tokens=1_000_000, output_tokens=0, cache_write_tokens=800_000))
+    Decimal('0.600')
     """
-    output = next((body[key] for key in OUTPUT_LIMITS if body.get(key)), UNLIMITED_OUTPUT_TOKENS)
-    return Usage(_text_bytes(body) // BYTES_PER_TOKEN + 1, int(output))
+    known = {name: Decimal(str(rates[name])) for name in RATES if rates.get(name) is not None}
+    return Price(
+        input=known["input"],
+        output=known["output"],
+        cached_input=known.get("cached_input", known["input"]),
+        cache_write=known.get("cache_write"),
+        cache_write_1h=known.get("cache_write_1h"),
+        batch_multiplier=Decimal(str(rates.get("batch_multiplier", ASSUMED_BATCH_MULTIPLIER))),
+        source="the configuration's prices",
+        batch_rate=BatchRate.FOUND if "batch_multiplier" in rates else BatchRate.DEFAULTED,
+    )
 
 
-def _text_bytes(value: Any) -> int:
-    """Bytes of all texts in a JSON value, with some to spare for what the provider puts around each."""
-    if isinstance(value, str):
-        return len(value) + 6 if value.isascii() else len(value.encode("utf-8", "surrogatepass")) + 6
-    if isinstance(value, Mapping):
-        return sum(map(_text_bytes, value.values()))
-    return sum(map(_text_bytes, value)) if isinstance(value, list) else 0
-
-
-def spent_usd(ledger_root: Path) -> Decimal:
-    """Add up what a run's batches have cost, with what is reserved for those not yet collected."""
-    total = Decimal(0)
-    for events in ledger_root.glob("*/events.jsonl"):
-        for entry in read_shards(events).values():
-            if entry.is_live:
-                known = entry.cost_usd if entry.cost_usd is not None else entry.reserved_usd
-                total += Decimal(str(known or 0))
-    return total
-
-
-def make_reserve(settings: Settings, trial: Trial) -> Callable[[Usage], float | None]:
+@functools.cache
+def listed_price(name: str, provider: str | None, day: datetime.date) -> Price | None:
     """
-    Make the function that prices what a shard may take, and refuses to pass ``budget_usd``.
+    Look a model up in the table of genai-prices, as of noon (UTC) of a day.
 
-    It returns None for a model without a price, which a run with a budget refuses.
+    Returns None for a model that the table does not have, or has without a price per token, or at no cost: a
+    gap in the table must not become $0.
+
+    Notes
+    -----
+    The day matters: rates, and batch rates above all, hold from a date on, and the table gives the plain ones
+    for earlier days.  It gives them without a word for a model that has no batch rates, too.
     """
-    budget = settings.config["budget_usd"]
-    ledger_root = settings.run_root / "ledger"
-    price = find_price(settings.config, trial.model)
+    import genai_prices
 
-    def reserve(usage: Usage) -> float | None:
-        needed = None if price is None else price.cost(usage)
-        if budget is None:
-            return None if needed is None else float(needed)
-        if needed is None:
-            raise ProviderError(
-                f"the model {trial.model!r} has no price, so budget_usd cannot be kept",
-                where=trial.name,
-                fix="Add the model under prices, or set budget_usd to null.",
-            )
-        spent = spent_usd(ledger_root)
-        if spent + needed > Decimal(str(budget)):
-            raise ProviderError(
-                f"sending may cost ${needed:.4f}; ${spent:.4f} of the run's ${budget} is spent or reserved",
-                where=f"{trial.name}: budget_usd",
-                fix="Nothing of this batch was sent. Raise budget_usd, or ask fewer items.",
-            )
-        return float(needed)
+    ask = functools.partial(
+        genai_prices.calc_price,
+        genai_prices.Usage(input_tokens=1, output_tokens=1),
+        name,
+        provider_id=provider,
+        genai_request_timestamp=datetime.datetime.combine(day, datetime.time(12), datetime.UTC),
+    )
+    try:
+        plain = ask().model_price
+        batch = ask(price_context={"processing": "batch"}).model_price
+    except LookupError:
+        return None
+    if not all(_rate_above(rate, 0) for rate in (batch.input_mtok, batch.output_mtok)):
+        return None
+    is_found = (batch.input_mtok, batch.output_mtok) != (plain.input_mtok, plain.output_mtok)
+    price = Price(
+        **_listed_rates(batch, 0),
+        batch_multiplier=Decimal(1),
+        source=f"genai-prices {genai_prices.__version__} ({LISTED_AS[is_found]})",
+        as_of=day.isoformat(),
+        batch_rate=BatchRate.FOUND if is_found else BatchRate.DEFAULTED,
+        version=genai_prices.__version__,
+    )
+    starts = {tier.start for rate in vars(batch).values() for tier in getattr(rate, "tiers", ())}
+    tiers = ((start, dataclasses.replace(price, **_listed_rates(batch, start))) for start in sorted(starts))
+    return dataclasses.replace(price, tiers=tuple(tiers))
 
-    return reserve
+
+def _listed_rates(listed: Any, start: int) -> dict[str, Any]:
+    """Rates of requests with more than `start` input tokens."""
+    names = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+    rates = {name: _rate_above(getattr(listed, f"{name}_mtok"), start) for name in names}
+    cached = rates.pop("cache_read")
+    return {**rates, "cached_input": rates["input"] if cached is None else cached}
+
+
+def _rate_above(rate: Any, start: int) -> Decimal | None:
+    if rate is None or isinstance(rate, Decimal):
+        return rate
+    reached = [tier.price for tier in rate.tiers if tier.start <= start]
+    found: Decimal = reached[-1] if reached else rate.base
+    return found

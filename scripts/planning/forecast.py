@@ -14,10 +14,12 @@ from scripts.dispatch.key_index import KeySet
 from scripts.experiment.datasets import read_items
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings
+from scripts.money.budget import BYTES_PER_TOKEN, estimate_usage
 from scripts.money.ledger import Ledger
-from scripts.money.price_book import BYTES_PER_TOKEN, Price, estimate_usage
-from scripts.providers import Provider, make_provider, service_digest
+from scripts.money.price import Price
+from scripts.providers import Provider, make_provider
 from scripts.providers.base import Messages
+from scripts.providers.options import service_digest
 from scripts.records import Item, Trial, Usage, digest, request_key
 
 TYPICAL_BYTES_PER_TOKEN = 4
@@ -180,7 +182,7 @@ def _group(settings: Settings, trials: Sequence[Trial]) -> list[list[Trial]]:
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         texts = {key: value for key, value in trial.sampling.items() if isinstance(value, str | list | dict)}
-        has_ledger = (settings.run_root / "ledger" / trial.name).is_dir()
+        has_ledger = settings.paths.ledger(trial.name).is_dir()
         key = trial.name if has_ledger or _reuses(settings) else digest([trial.model, texts])
         groups.setdefault(key, []).append(trial)
     return list(groups.values())
@@ -200,7 +202,7 @@ def _forecast_groups(
                 _Tally(
                     trials,
                     make_provider(settings, trials[0].model),
-                    settings.run_root / "ledger" / trials[0].name,
+                    settings.paths.ledger(trials[0].name),
                     service_digest(settings, trials[0].model) if _reuses(settings) else None,
                 )
             )

@@ -13,6 +13,7 @@ from scripts.experiment.settings import read_run_settings
 from scripts.files import read_parquet
 from scripts.records import Trial
 from scripts.run.folder import find_run
+from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ def read_pilot(experiments_dir: Path, run_id: str) -> Pilot:
 
 def _scores(run_root: Path, trial: str) -> pd.DataFrame:
     """Read a trial's scores: a row per item, a column per replicate."""
-    path = run_root / "trials" / trial / "score" / "scores.parquet"
+    path = RunPaths(run_root).output("score", trial)
     if not path.is_file():
         raise StateError("is not there", where=str(path), fix="Finish the pilot first, at least to `score`.")
     rows = read_parquet(path, ["dataset", "item_id", "replicate", METRIC]).to_pandas()
@@ -112,7 +113,7 @@ def _answer_tokens(run_root: Path, trials: Mapping[str, Trial]) -> dict[tuple[st
 
     sums: dict[tuple[str, str], list[Any]] = {}
     for name, trial in trials.items():
-        path = run_root / "trials" / name / "parse" / "outcomes.parquet"
+        path = RunPaths(run_root).output("parse", name)
         if path.is_file():
             tokens = read_parquet(path, ["output_tokens"])["output_tokens"]
             total = sums.setdefault((trial.model, trial.prompt), [0, 0])

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-from typing import TYPE_CHECKING, Any
 
-from scripts.experiment.settings import PROJECT_ROOT, Settings, fill_defaults
-from scripts.files import cached_sha256
+from scripts.experiment.settings import Settings
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Provider
-from scripts.records import digest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from scripts.providers.options import provider_schema
 
 __all__ = [
     "PROVIDERS",
@@ -24,9 +18,6 @@ __all__ = [
     "adapter_modules",
     "make_provider",
     "provider_class",
-    "provider_schema",
-    "provider_settings",
-    "service_digest",
 ]
 
 PROVIDERS = {
@@ -65,36 +56,3 @@ def warm_up() -> None:
     """Read the schemas of all providers."""
     for name in PROVIDERS:
         provider_schema(name)
-
-
-def provider_settings(settings: Settings, model: str) -> Mapping[str, Any]:
-    """Settings of a model's provider (``providers.<provider>``), defaults filled in."""
-    name = settings.config["models"][model]["provider"]
-    given = settings.config["providers"].get(name, {})
-    filled: Mapping[str, Any] = fill_defaults(given, provider_schema(name)["settings"])
-    return filled
-
-
-def service_digest(settings: Settings, model: str) -> str:
-    """
-    Digest of who answers a model's requests, and of all that its answers hang on beside the requests.
-
-    Two runs whose digests are the same ask the same service: the answer to a request of one is an answer
-    to the same request of the other.
-    """
-    options, place = settings.config["models"][model], provider_settings(settings, model)
-    about = {**options, **{key: place[key] for key in ("base_url", "endpoint") if key in place}}
-    if "recorded" in options:
-        recorded = settings.find_file(options["recorded"], "models", model, "recorded")
-        about["recorded"] = cached_sha256(recorded)
-    return digest(about)
-
-
-@functools.cache
-def provider_schema(name: str) -> dict[str, Any]:
-    """The schemas of one provider: of its ``model`` keys and of its ``settings``."""
-    import yaml
-
-    path = PROJECT_ROOT / "workflow" / "schemas" / "providers.schema.yaml"
-    schema = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-    return {part: {**schema[name][part], "$defs": schema["$defs"]} for part in ("model", "settings")}

@@ -70,7 +70,7 @@ class AnthropicBatch(Provider):
     @classmethod
     def from_settings(cls, settings: Settings, model: str) -> Self:
         """Make the adapter: see `Provider.from_settings`."""
-        from scripts.providers import provider_settings
+        from scripts.providers.options import provider_settings
 
         options = settings.config["models"][model]
         service = provider_settings(settings, model)

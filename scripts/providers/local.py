@@ -65,7 +65,7 @@ class LocalChat(BookedBatches):
     @classmethod
     def from_settings(cls, settings: Settings, model: str) -> Self:
         """Make the adapter: see `Provider.from_settings`."""
-        from scripts.providers import provider_settings
+        from scripts.providers.options import provider_settings
 
         options = provider_settings(settings, model)
         given = settings.config["models"][model]

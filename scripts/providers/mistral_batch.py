@@ -83,7 +83,7 @@ class MistralBatch(Provider):
     @classmethod
     def from_settings(cls, settings: Settings, model: str) -> Self:
         """Make the adapter: see `Provider.from_settings`."""
-        from scripts.providers import provider_settings
+        from scripts.providers.options import provider_settings
 
         options = provider_settings(settings, model)
         return cls(
@@ -97,7 +97,7 @@ class MistralBatch(Provider):
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
         """Check the key, the address and every decoding setting: see `Provider.check`."""
-        from scripts.providers import provider_settings
+        from scripts.providers.options import provider_settings
 
         need_key(VARIABLE, cls.name)
         options = provider_settings(settings, model)

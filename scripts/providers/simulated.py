@@ -65,8 +65,8 @@ class Simulated(LocalBatches):
     @classmethod
     def from_settings(cls, settings: Settings, model: str) -> Self:
         """Make the adapter: see `Provider.from_settings`."""
-        from scripts.experiment.settings import fill_defaults
-        from scripts.providers import provider_schema
+        from scripts.experiment.schema import fill_defaults
+        from scripts.providers.options import provider_schema
 
         options = fill_defaults(settings.config["models"][model], provider_schema("simulated")["model"])
         return cls(
@@ -74,7 +74,7 @@ class Simulated(LocalBatches):
             model=model,
             provider_model=options.get("model", model),
             rates={name: options[name] for name in RATES},
-            datasets=settings.run_root / "datasets",
+            datasets=settings.paths.datasets,
             seed=settings.config["seed"],
         )
 
@@ -96,13 +96,13 @@ class Simulated(LocalBatches):
                     )
 
     @functools.cached_property
-    def fingerprint(self) -> str:
+    def respondent(self) -> str:
         """What the respondent is: another seed or rate makes it another model, and its requests new ones."""
         return digest({"seed": self.seed, "rates": self.rates})[:16]
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render a chat body; its metadata says who is to answer."""
-        who = {"model": self.model, "prompt": trial.prompt, "respondent": self.fingerprint}
+        who = {"model": self.model, "prompt": trial.prompt, "respondent": self.respondent}
         return {**chat_body(self.provider_model, messages, trial), "metadata": who}
 
     def encode(self, request: Request) -> str:
@@ -133,7 +133,7 @@ class Simulated(LocalBatches):
         """The rate `name` under a prompt."""
         value = self.rates[name]
         if isinstance(value, Mapping):
-            from scripts.providers import provider_schema
+            from scripts.providers.options import provider_schema
 
             usual = provider_schema("simulated")["model"]["properties"][name]["default"]
             return float(value.get(prompt, value.get("default", usual)))

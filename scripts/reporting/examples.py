@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.reporting.page_content import Answer, Example, ExampleGroup, Excerpt, Questions
-from scripts.reporting.question_selection import Selection, Key, TrialFiles, select_questions
+from scripts.reporting.question_selection import Key, Selection, TrialFiles, select_questions
 from scripts.reporting.tables import TEXT_LIMIT, excerpt, finite
 
 MAX_ACCEPTED = 8

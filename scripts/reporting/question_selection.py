@@ -1,4 +1,4 @@
-"""Which questions of a trial its page shows: a bounded selection with a share for every kind and every dataset.
+"""Which questions of a trial its page shows: a bounded selection, fair to every kind and every dataset.
 
 All of it works on whole columns: a question becomes a Python object only once it is chosen.
 """

@@ -11,6 +11,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from scripts.reporting.page_content import Excerpt
@@ -177,7 +178,8 @@ def dollars(value: Any) -> str:
     sign = MINUS if number < 0 else ""
     size = abs(number)
     digits = 2 if size == 0 or size >= 0.01 else min(12, 1 - math.floor(math.log10(size)))
-    return f"{sign}${size:,.{digits}f}"
+    rounded = Decimal(str(size)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{sign}${rounded:,}"
 
 
 def rate(value: Any) -> str:

@@ -8,9 +8,7 @@ from pathlib import Path
 from scripts.errors import PipelineError, StateError, shorten
 from scripts.experiment.settings import Settings, load_settings, read_run_settings
 from scripts.files import read_json
-
-STARTED_WITH = ".started_with.json"
-"""Which configuration files and overrides a run was last started with."""
+from scripts.run.paths import RunPaths
 
 
 def find_run(experiments_dir: Path, run_id: str) -> Path:
@@ -23,9 +21,9 @@ def find_run(experiments_dir: Path, run_id: str) -> Path:
         If there is no such run; names those that are there.
     """
     for run_root in iterate_runs(experiments_dir):
-        if run_root.name == f"run_{run_id}":
+        if RunPaths(run_root).run_id == run_id:
             return run_root
-    known = [path.name.removeprefix("run_") for path in iterate_runs(experiments_dir)]
+    known = [RunPaths(path).run_id for path in iterate_runs(experiments_dir)]
     fix = f"Runs here: {shorten(known, limit=12)}." if known else "There is no run here yet."
     raise StateError(f"there is no run {run_id!r}", where=str(experiments_dir), fix=fix)
 
@@ -63,7 +61,7 @@ def present_settings(run_root: Path) -> Settings:
 def _load_again(run_root: Path) -> Settings | None:
     """Load the files that the run was started with; None where they do not serve."""
     try:
-        known = read_json(run_root / STARTED_WITH)
+        known = read_json(RunPaths(run_root).started_with)
         match known:
             case {"files": [_, *_] as files, "overrides": dict() as overrides}:
                 settings = load_settings([Path(str(file)) for file in files], overrides)

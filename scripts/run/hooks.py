@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import PipelineError
-from scripts.experiment.settings import DEFAULT_CONFIG, PROJECT_ROOT, Settings, load_settings
+from scripts.experiment.schema import DEFAULT_CONFIG
+from scripts.experiment.settings import Settings, load_settings
+from scripts.files import PROJECT_ROOT
 from scripts.run.checks import check_settings
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class Hooks:
             return
         supervisor.finish(succeeded=succeeded)
         self.has_ended = True
-        report = self.settings.run_root / "report" / "report.html"
+        report = self.settings.paths.report
         if succeeded and report.is_file():
             print(f"Report: {report}")
 

@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from scripts.clock import now
-from scripts.errors import DataError, PipelineError, user_errors
+from scripts.errors import PipelineError, user_errors
 from scripts.experiment.settings import Settings, read_run_settings
-from scripts.files import file_sha256, read_json, write_json
+from scripts.files import write_json
+from scripts.run.file_identity import identify, identify_unchanged
+from scripts.run.paths import RunPaths
 from scripts.run.stop import StopRequested
 
 SCHEMA_VERSION = 1
@@ -28,8 +29,6 @@ class Job:
 
     phase: str
     run: Path
-    folder: Path
-    """Where the phase's outputs of this unit are."""
     unit: str
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...]
@@ -39,22 +38,12 @@ class Job:
     @property
     def record_path(self) -> Path:
         """The record of what was made, beside the outputs."""
-        return record_path(self.folder, self.phase, self.unit)
+        return RunPaths(self.run).made(self.phase, self.unit)
 
     @property
     def error_path(self) -> Path:
         """Why the last try failed."""
-        return Path(error_path(str(self.record_path)))
-
-
-def record_path(folder: Path, phase: str, unit: str) -> Path:
-    """Path of the record beside the outputs; the datasets share a folder, so it carries their name."""
-    return folder / (f"{unit}.made.json" if phase == "prepare" else f"{phase}.made.json")
-
-
-def error_path(record: str) -> str:
-    """Path of the reason of a failure, beside the record of what was made (texts: thousands a second)."""
-    return record.removesuffix(".made.json") + ".error.json"
+        return RunPaths(self.run).error(self.phase, self.unit)
 
 
 def phase_parser(phase: str, purpose: str, *, unit: str = "trial") -> argparse.ArgumentParser:
@@ -78,7 +67,7 @@ def phase_job(job: Job) -> Iterator[Settings]:
     started = now()
     with user_errors():
         try:
-            inputs = {str(path): checked_fingerprint(path) for path in job.inputs}
+            inputs = {str(path): identify_unchanged(path) for path in job.inputs}
             yield read_run_settings(job.run)
         except StopRequested:
             raise
@@ -96,7 +85,7 @@ def phase_job(job: Job) -> Iterator[Settings]:
             "started_at": started,
             "finished_at": now(),
             "inputs": inputs,
-            "outputs": {str(path): fingerprint(path) for path in job.outputs},
+            "outputs": {str(path): identify(path) for path in job.outputs},
         }
         write_json(job.record_path, record)
         job.error_path.unlink(missing_ok=True)
@@ -106,33 +95,6 @@ def _keep_error(job: Job, error: str) -> None:
     write_json(job.error_path, {"at": now(), "error": error.encode("utf-8", "replace").decode()})
 
 
-def checked_fingerprint(path: Path) -> dict[str, Any]:
-    """
-    Take a file's fingerprint, and refuse one that is not as the phase that made it has left it.
-
-    Raises
-    ------
-    DataError
-        If the file was edited or cut off since; nothing is computed from it.
-    """
-    print_ = fingerprint(path)
-    for record in path.parent.glob("*.made.json"):
-        made = read_json(record).get("outputs", {}).get(str(path))
-        if made is not None and made["sha256"] != print_["sha256"]:
-            raise DataError(
-                "has changed since it was made",
-                where=str(path),
-                fix="Delete it and run again: it is made anew.",
-            )
-    return print_
-
-
-def fingerprint(path: Path) -> dict[str, Any]:
-    """Say what tells one content of a file from another: size, mtime in ns, SHA-256."""
-    status = path.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file_sha256(path)}
-
-
 def trial_job(
     phase: str, options: argparse.Namespace, *, inputs: Sequence[Path], outputs: Sequence[Path]
 ) -> Job:
@@ -140,7 +102,6 @@ def trial_job(
     return Job(
         phase,
         options.run,
-        options.run / "trials" / options.trial / phase,
         options.trial,
         tuple(inputs),
         tuple(outputs),

@@ -11,8 +11,8 @@ from typing import IO, Self
 
 from scripts.clock import now
 from scripts.errors import StateError
+from scripts.run.paths import RunPaths
 
-LOCK_FILE = ".lock"
 LOOK_OVER_S = 0.2
 """Who only reads who holds the lock is in the way for a moment; it is over by then."""
 
@@ -25,7 +25,7 @@ class RunLock:
     """
 
     def __init__(self, run_root: Path) -> None:
-        self.path = run_root / LOCK_FILE
+        self.path = RunPaths(run_root).lock
         self._handle: IO[str] | None = None
 
     def take(self) -> None:
@@ -83,7 +83,7 @@ def _take(handle: IO[str]) -> bool:
 def read_holder(run_root: Path) -> str | None:
     """Say who works on the run now (host, pid, since when); None if nobody does."""
     try:
-        with (run_root / LOCK_FILE).open(encoding="utf-8") as handle:
+        with RunPaths(run_root).lock.open(encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.experiment.prompts import find_prompt
-from scripts.experiment.settings import PROJECT_ROOT, Settings, make_scorer
-from scripts.files import cached_sha256
+from scripts.experiment.settings import Settings, make_scorer
+from scripts.files import PROJECT_ROOT, cached_sha256
 from scripts.money.price_book import find_price
 from scripts.providers import make_provider
 from scripts.records import Item, Trial, digest

@@ -19,9 +19,9 @@ from scripts.clock import now
 from scripts.errors import PipelineError
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
-from scripts.records import OUTPUTS, PHASES, RUN_OUTPUTS, digest
-from scripts.run.job import error_path, record_path
+from scripts.records import PHASES, digest
 from scripts.run.lock import read_holder
+from scripts.run.paths import RunPaths
 from scripts.run.provenance import made_from
 from scripts.run.stop import make_stop_token
 
@@ -35,7 +35,6 @@ UPSTREAM = {
     "costs": "parse",
 }
 STATE_VERSION = 2
-STATE_FILE = "run_state.json"
 ENDINGS = {"stopped": "stopped", "failed": "failed", "running": "interrupted", "interrupted": "interrupted"}
 """How a run ended, by the last word of a process that is not there any more."""
 
@@ -49,19 +48,11 @@ class Unit:
     """Dataset or trial; empty for the whole run."""
     record: str
     """Path of the record of what was made."""
+    error: str
+    """Path of the reason of a failure."""
     outputs: tuple[str, ...]
     upstream: tuple[tuple[str, str], ...]
     """Phase and name of every unit whose output this one reads."""
-
-    @property
-    def error(self) -> str:
-        """Path of the reason of a failure."""
-        return error_path(self.record)
-
-    @property
-    def error_path(self) -> Path:
-        """The same, as a `Path`."""
-        return Path(self.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,25 +71,22 @@ class Finding:
 
 def run_units(settings: Settings) -> dict[tuple[str, str], Unit]:
     """List every unit of a run in the order of the pipeline, by phase and name."""
-    root = settings.run_root
+    paths = settings.paths
     units: list[Unit] = []
     for name in settings.config["datasets"]:
-        units.append(_unit("prepare", name, root / "datasets", (f"{name}.parquet",), ()))
+        units.append(_unit(paths, "prepare", name, ()))
     for phase in PHASES[1:]:
         for trial in settings.trials:
             upstream = _upstream(settings, phase, trial.name, trial.baseline)
-            folder = root / "trials" / trial.name / phase
-            units.append(_unit(phase, trial.name, folder, (OUTPUTS[phase],), upstream))
+            units.append(_unit(paths, phase, trial.name, upstream))
     reports = tuple(("report", trial.name) for trial in settings.trials)
-    units.append(_unit("report", "", root / "report", RUN_OUTPUTS, reports))
+    units.append(_unit(paths, "report", "", reports))
     return {(unit.phase, unit.name): unit for unit in units}
 
 
-def _unit(
-    phase: str, name: str, folder: Path, outputs: Sequence[str], upstream: tuple[tuple[str, str], ...]
-) -> Unit:
-    record = str(record_path(folder, phase, name))
-    return Unit(phase, name, record, tuple(str(folder / output) for output in outputs), upstream)
+def _unit(paths: RunPaths, phase: str, name: str, upstream: tuple[tuple[str, str], ...]) -> Unit:
+    outputs = tuple(map(str, paths.outputs(phase, name)))
+    return Unit(phase, name, str(paths.made(phase, name)), str(paths.error(phase, name)), outputs, upstream)
 
 
 def _upstream(
@@ -218,7 +206,7 @@ def needed_phases(phase: str) -> set[str]:
 def read_last_state(run_root: Path) -> dict[str, Any] | None:
     """Read ``run_state.json`` as it was last written; None if there is none that can be read."""
     try:
-        state = json.loads((run_root / STATE_FILE).read_bytes())
+        state = json.loads(RunPaths(run_root).state.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     return state if isinstance(state, dict) and "status" in state else None

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import StateError
 from scripts.files import dump_line, write_text
 from scripts.run.lock import read_holder
+from scripts.run.paths import STOP_FILE, RunPaths
 
 if TYPE_CHECKING:
     from scripts.experiment.settings import Settings
-
-STOP_FILE = "STOP_REQUESTED"
-DRAIN_FILE = ".draining"
-"""Written by the run's main process when a signal asks it to end; its next start removes it."""
 
 MAX_TEXT = 500
 """As many bytes of the file are shown."""
@@ -55,8 +52,8 @@ class StopToken:
         stale_minutes: float | None = None,
     ) -> None:
         self.run_root = Path(run_root)
-        self.path = Path(run_root) / STOP_FILE
-        self.drain_path = Path(run_root) / DRAIN_FILE
+        self.path = RunPaths(self.run_root).stop
+        self.drain_path = RunPaths(self.run_root).draining
         self.ignore_file = ignore_file
         self.stale_minutes = stale_minutes
 

@@ -25,9 +25,8 @@ from scripts.launcher import warm
 from scripts.launcher.server import WARM_MODULES
 from scripts.money.price_book import record_prices
 from scripts.providers import adapter_modules
-from scripts.run.folder import STARTED_WITH
 from scripts.run.lock import RunLock, read_holder
-from scripts.run.state import STATE_FILE, RunView, derive_state, last_ending
+from scripts.run.state import RunView, derive_state, last_ending
 from scripts.run.stop import HOLDER_VARIABLE, StopToken, make_stop_token
 
 LOOK_S = 0.5
@@ -49,6 +48,7 @@ class Supervisor:
     def __init__(self, settings: Settings, drain: Callable[[], None]) -> None:
         self.settings = settings
         self.root = settings.run_root
+        self.paths = settings.paths
         self.stop = make_stop_token(settings)
         self.view = RunView(settings)
         self._drain = drain
@@ -146,11 +146,11 @@ class Supervisor:
         unit = next((unit for unit in self.view.units.values() if output in unit.outputs), None)
         if unit is None or self._is_draining or self.stop.is_set():
             return
-        if not unit.error_path.exists():
+        if not Path(unit.error).exists():
             log = self.settings.logs_root / unit.phase / f"{unit.name or 'run'}.log"
             reason = f"the job ended without giving a reason; see {log}"
-            write_json(unit.error_path, {"at": now(), "error": reason})
-        error = read_reason(unit.error_path)
+            write_json(Path(unit.error), {"at": now(), "error": reason})
+        error = read_reason(Path(unit.error))
         print(f"\n{unit.phase} of {unit.name or 'the run'} failed:\n{error}\n", file=sys.stderr, flush=True)
 
     def _on_signal(self, number: int, _frame: object) -> None:
@@ -187,7 +187,7 @@ class Supervisor:
         try:
             yield
         except OSError as error:
-            print(f"{self.root / STATE_FILE} cannot be written: {error}", file=sys.stderr, flush=True)
+            print(f"{self.paths.state} cannot be written: {error}", file=sys.stderr, flush=True)
 
     def _begin_to_drain(self) -> None:
         self._is_draining = True
@@ -224,21 +224,21 @@ class Supervisor:
     def _forget_errors(self) -> None:
         """Remove why jobs failed in an earlier start: they are tried again now."""
         for unit in self.view.units.values():
-            unit.error_path.unlink(missing_ok=True)
+            Path(unit.error).unlink(missing_ok=True)
 
     def _write_run_files(self) -> None:
-        write_text(self.root / "effective_config.yaml", dump_config(self.settings))
-        write_json(self.root / STARTED_WITH, self.settings.started_with)
+        write_text(self.paths.effective_config, dump_config(self.settings))
+        write_json(self.paths.started_with, self.settings.started_with)
         record_prices(self.settings.config)
-        write_trials(self.settings.trials, self.root / "trials.tsv")
+        write_trials(self.settings.trials, self.paths.trial_table)
         for trial in self.settings.trials:
-            write_trial(trial, self.root / "trials" / trial.name / "trial.json")
+            write_trial(trial, self.paths.trial(trial.name))
 
     def _write_state(self, *, is_live: bool, ended: str | None = None) -> None:
         requested = self.stop.is_requested() or self._is_draining
         state = derive_state(self.view, is_live=is_live, ended=ended, stop_requested=requested)
         if {**state, "updated_at": None} != self._written:
-            write_json(self.root / STATE_FILE, state)
+            write_json(self.paths.state, state)
             self._written = {**state, "updated_at": None}
 
 

@@ -24,16 +24,10 @@ from chat_server import ChatServer
 from scripts.errors import ProviderError
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.files import dump_line, read_jsonl
-from scripts.providers import (
-    PROVIDERS,
-    BatchState,
-    BatchStatus,
-    LostCall,
-    provider_class,
-    provider_schema,
-)
+from scripts.providers import PROVIDERS, BatchState, BatchStatus, LostCall, provider_class
 from scripts.providers.anthropic_batch import AnthropicBatch
 from scripts.providers.local import LocalChat
+from scripts.providers.options import provider_schema
 from scripts.providers.replay import Replay
 from scripts.providers.simulated import RATES, Simulated
 from scripts.records import Item, Outcome, Reply, Request, Trial, digest

@@ -20,7 +20,7 @@ from mistral_server import MistralServer
 from openai_server import OpenAIServer
 from together_server import TogetherServer
 
-from scripts.experiment.settings import PROJECT_ROOT
+from scripts.files import PROJECT_ROOT
 from scripts.providers import adapter_modules
 
 KEYS = {

@@ -8,8 +8,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from scripts.analysis.arrays import cluster_codes
 from scripts.analysis.discordant import exact_mcnemar
-from scripts.analysis.intervals import cluster_codes, mean_interval, t_interval
+from scripts.analysis.intervals import mean_interval, t_interval
 from scripts.analysis.multiplicity import adjust
 from scripts.analysis.paired import paired_effect
 from scripts.analysis.resampling import child_rng, sign_flip_test

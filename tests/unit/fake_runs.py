@@ -15,13 +15,13 @@ from small_experiments import SmallExperiment
 
 from scripts.errors import DataError
 from scripts.experiment.prompts import load_template
-from scripts.experiment.settings import PROJECT_ROOT, Settings, dump_config
-from scripts.files import write_json
+from scripts.experiment.settings import Settings, dump_config
+from scripts.files import PROJECT_ROOT, write_json
 from scripts.records import PHASES
-from scripts.run.folder import STARTED_WITH
 from scripts.run.job import Job, phase_job
+from scripts.run.paths import STARTED_WITH, STATE_FILE
 from scripts.run.provenance import made_from
-from scripts.run.state import STATE_FILE, RunView, Unit, derive_state, present_state, run_units
+from scripts.run.state import RunView, Unit, derive_state, present_state, run_units
 
 PLAIN, BRIEF = "sim__plain__t0", "sim__brief__t0"
 """The two trials; the plain one is the other's baseline."""
@@ -138,7 +138,7 @@ class FakeRun:
             inputs += [settings.find_file(path, "prompts") for path in prompt.values()]
         outputs = tuple(Path(path) for path in unit.outputs)
         digest = made_from(settings, unit.phase, unit.name)
-        return Job(unit.phase, self.root, outputs[0].parent, unit.name, tuple(inputs), outputs, digest)
+        return Job(unit.phase, self.root, unit.name, tuple(inputs), outputs, digest)
 
 
 @functools.cache

@@ -16,10 +16,9 @@ from fake_runs import PLAIN, FakeRun, snapshot
 
 from scripts import ledger as show_ledger
 from scripts import list_runs, reprice, run_all, status, stop_run
-from scripts.experiment.settings import PROJECT_ROOT
-from scripts.files import write_json
+from scripts.files import PROJECT_ROOT, write_json
 from scripts.records import PHASES
-from scripts.run.state import STATE_FILE
+from scripts.run.paths import STATE_FILE
 
 COMMANDS = {
     "run_all": run_all.main,

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.item_costs import cost_items, price_each
-from scripts.costs import trial_cost
 from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.money.billed import trial_cost
 from scripts.money.price import Price
 from scripts.parse import outcomes_schema
 from scripts.records import Item, Trial, Usage
+from scripts.run.paths import RunPaths
 from scripts.score import scores_schema
 from scripts.scorers import METRICS
 
@@ -129,7 +130,7 @@ class Run:
     ) -> None:
         self.trials.append(Trial(name, "m", "p", {}, baseline=baseline))
         self.prices[name] = price.to_json() if price else None
-        folder = self.root / name
+        folder = self.root / "trials" / name
         rows = [outcome(n, dollars(cost)) for n, cost in enumerate(usd)]
         write_outcomes(folder / "parse" / "outcomes.parquet", rows)
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(4)], "correct": correct})
@@ -141,7 +142,9 @@ class Run:
         pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
 
     def compare(self) -> dict[str, dict[str, Any]]:
-        found = compare_costs(self.trials, self.root, self.prices, [self.prepared], confidence_level=0.95)
+        found = compare_costs(
+            self.trials, RunPaths(self.root), self.prices, [self.prepared], confidence_level=0.95
+        )
         assert json.dumps(found, allow_nan=False)
         return found
 

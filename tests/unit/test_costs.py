@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_requests
 
-from scripts.costs import trial_cost
+from scripts.money.billed import trial_cost
 from scripts.money.price_book import Price
 from scripts.parse import outcome_row, outcomes_schema
 from scripts.records import Outcome, Reply, Usage

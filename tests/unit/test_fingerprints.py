@@ -12,7 +12,7 @@ from small_experiments import SmallExperiment
 
 from scripts.experiment.prompts import load_template
 from scripts.money import price_book as pricing
-from scripts.money.price import listed_price
+from scripts.money.price_book import listed_price
 from scripts.records import PHASES
 from scripts.run.provenance import CODE, code_digest, made_from
 

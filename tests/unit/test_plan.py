@@ -21,12 +21,13 @@ from scripts.dispatch import read_request_keys, read_requests, unsent_requests
 from scripts.experiment.settings import Settings
 from scripts.experiment.trials import Trial
 from scripts.files import dump_line
+from scripts.money.budget import estimate_usage
 from scripts.money.ledger import Ledger, write_keys
-from scripts.money.price_book import Price, estimate_usage, find_price
+from scripts.money.price_book import Price, find_price
 from scripts.plan import main
 from scripts.planning.forecast import TrialForecast, forecast_trials
 from scripts.prepare import prepare_dataset
-from scripts.providers import service_digest
+from scripts.providers.options import service_digest
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sending_fakes import (
 )
 
 from scripts import poll
-from scripts.dispatch import unsent_requests
+from scripts.dispatch import collecting, unsent_requests
 from scripts.errors import DataError, ProviderError, StateError
 from scripts.money.ledger import Ledger, read_shards
 from scripts.poll import poll_trial
@@ -231,7 +231,7 @@ def test_requests_of_one_key_have_one_row_and_both_count(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0])
 def test_a_stop_ends_the_wait_soon_and_loses_nothing(bench, seconds, monkeypatch):
-    monkeypatch.setattr(poll, "FIRST_WAIT_S", seconds)
+    monkeypatch.setattr(collecting, "FIRST_WAIT_S", seconds)
     bench.provider.status_of = lambda _: BatchState(BatchStatus.RUNNING, "running")
     bench.submit()
     stop = StopToken(bench.settings.run_root)
@@ -372,7 +372,7 @@ def test_a_reply_without_usage_leaves_the_cost_unknown_not_zero(bench):
 
 
 def test_a_clock_that_goes_back_is_no_reason_to_fail(bench, monkeypatch):
-    monkeypatch.setattr(poll, "hours_since", lambda _: -5.0)
+    monkeypatch.setattr(collecting, "hours_since", lambda _: -5.0)
     states = iter([BatchStatus.RUNNING, BatchStatus.DONE])
     bench.provider.status_of = lambda _: BatchState(next(states), "x")
     assert len(bench.run()) == 4

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from scripts.errors import ConfigError
 from scripts.experiment.settings import load_settings
-from scripts.money.price import BatchRate, listed_price
+from scripts.money.price import BatchRate
+from scripts.money.price_book import listed_price
 from scripts.records import Usage
 from scripts.run.checks import check_settings
 

@@ -12,17 +12,18 @@ from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_se
 from scripts.dispatch import unsent_requests
 from scripts.errors import DataError, ProviderError
 from scripts.money import price_book as pricing
+from scripts.money.books import read_books
+from scripts.money.budget import estimate_usage
 from scripts.money.ledger import Ledger
-from scripts.money.price import RATES, configured_price
+from scripts.money.price import RATES
 from scripts.money.price_book import (
     REHEARSAL,
     Price,
-    estimate_usage,
+    configured_price,
     find_price,
     present_price,
     read_prices,
     record_prices,
-    spent_usd,
 )
 from scripts.records import Usage
 
@@ -205,7 +206,7 @@ class Budget:
 
     @property
     def spent(self):
-        return spent_usd(self.settings.run_root / "ledger")
+        return read_books(self.settings.run_root / "ledger").committed_usd
 
 
 ONE = REHEARSAL.cost(estimate_usage(make_requests(1)[0].body))

@@ -10,10 +10,11 @@ import pytest
 from sending_fakes import make_settings
 
 from scripts.analysis.omnibus import omnibus_test
+from scripts.comparison.omnibus import compare_all
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
 from scripts.records import Item
-from scripts.report import compare_all, run_inputs
+from scripts.report import run_inputs
 from scripts.score import scores_schema
 from scripts.scorers import METRICS
 

@@ -11,7 +11,8 @@ from fake_runs import BRIEF, PLAIN, FakeRun, undone, valid
 from scripts.files import write_json
 from scripts.records import PHASES
 from scripts.run.lock import RunLock
-from scripts.run.state import STATE_FILE, RunView, derive_state, needed_phases, read_last_state
+from scripts.run.paths import STATE_FILE
+from scripts.run.state import RunView, derive_state, needed_phases, read_last_state
 from scripts.run.stop import StopToken
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import StateError
-from scripts.experiment.settings import PROJECT_ROOT
+from scripts.files import PROJECT_ROOT
 from scripts.run import lock as run_lock
-from scripts.run.lock import LOCK_FILE, RunLock, read_holder
+from scripts.run.lock import RunLock, read_holder
+from scripts.run.paths import LOCK_FILE
 
 HOLD = """
 import sys

@@ -12,8 +12,8 @@ from fake_runs import AFTER, BRIEF, PLAIN, FakeRun, counts, undone, valid
 
 from scripts.files import write_json
 from scripts.records import PHASES, RUN_OUTPUTS
+from scripts.run.paths import STATE_FILE
 from scripts.run.state import (
-    STATE_FILE,
     RunView,
     derive_state,
 )
@@ -327,7 +327,7 @@ def test_one_failed_trial_fails_its_phase_and_the_others_go_on(run: FakeRun, pha
 )
 def test_a_failure_whose_reason_cannot_be_read_is_still_a_failure(run: FakeRun, text: str) -> None:
     run.complete_phases("prepare")
-    path = run.unit("build", PLAIN).error_path
+    path = Path(run.unit("build", PLAIN).error)
     path.parent.mkdir(parents=True)
     path.write_text(text)
     state = run.state()

@@ -157,7 +157,7 @@ class RunModel(RuleBasedStateMachine):
         self.run.start()
         self.lock.take()
         for unit in run_units(self.run.settings).values():
-            unit.error_path.unlink(missing_ok=True)
+            Path(unit.error).unlink(missing_ok=True)
         self.is_live = True
         self.errors -= set(self.keys())
         self.save()

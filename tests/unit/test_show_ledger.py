@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.experiment.settings import PROJECT_ROOT
+from scripts.files import PROJECT_ROOT
 from scripts.ledger import describe_ledger, main
 from scripts.money.ledger import STATES, Ledger
 

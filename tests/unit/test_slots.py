@@ -19,8 +19,8 @@ from sending_fakes import (
 from scripts.dispatch import slots, unsent_requests
 from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.errors import LimitError
+from scripts.money.budget import estimate_usage
 from scripts.money.ledger import write_keys
-from scripts.money.price_book import estimate_usage
 from scripts.providers import BatchState, BatchStatus, Limits
 from scripts.run.stop import StopRequested
 

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.experiment.settings import PROJECT_ROOT
+from scripts.files import PROJECT_ROOT
 from scripts.run.lock import read_holder
+from scripts.run.paths import DRAIN_FILE, STOP_FILE
 from scripts.run.stop import (
-    DRAIN_FILE,
     HOLDER_VARIABLE,
-    STOP_FILE,
     JobStopToken,
     StopRequested,
     StopToken,

@@ -16,9 +16,9 @@ from sending_fakes import (
 
 from scripts import poll, submit
 from scripts.files import read_json, read_jsonl
+from scripts.money.books import read_books
 from scripts.money.ledger import Ledger
-from scripts.money.price_book import spent_usd
-from scripts.providers import service_digest
+from scripts.providers.options import service_digest
 
 
 class Experiments:
@@ -43,7 +43,7 @@ class Experiments:
         return batches, [row for _, row in read_jsonl(settings.run_root / "replies.jsonl")]
 
     def spent(self, run_id):
-        return spent_usd(self.folder / "experiments" / f"run_{run_id}" / "ledger")
+        return read_books(self.folder / "experiments" / f"run_{run_id}" / "ledger").committed_usd
 
 
 @pytest.fixture

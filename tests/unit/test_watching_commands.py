@@ -14,9 +14,8 @@ from fake_runs import BRIEF, PLAIN, FakeRun, snapshot
 from rich.console import Console
 
 from scripts import list_runs, status, stop_run
-from scripts.run.folder import STARTED_WITH
-from scripts.run.lock import LOCK_FILE, RunLock
-from scripts.run.state import STATE_FILE
+from scripts.run.lock import RunLock
+from scripts.run.paths import LOCK_FILE, STARTED_WITH, STATE_FILE
 
 OF_THE_STATE = [
     *(

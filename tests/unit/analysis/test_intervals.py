@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from scripts.analysis.intervals import MeanInterval, cluster_codes, mean_interval, t_interval
+from scripts.analysis.arrays import cluster_codes
+from scripts.analysis.intervals import MeanInterval, mean_interval, t_interval
 
 NAN = float("nan")
 scores = st.lists(st.floats(0, 1, allow_subnormal=False) | st.just(NAN), max_size=40)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import synthetic_reports as synthetic
 
-from scripts.report import summarise_costs
+from scripts.comparison.cost_sums import summarise_costs
 from scripts.reporting.summary import TrialResult, build_summary
 
 

@@ -1,0 +1,36 @@
+"""What tells one content of a file from another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import DataError
+from scripts.files import file_sha256, read_json
+
+
+def identify_unchanged(path: Path) -> dict[str, Any]:
+    """
+    Identify a file, and refuse one that is not as the phase that made it has left it.
+
+    Raises
+    ------
+    DataError
+        If the file was edited or cut off since; nothing is computed from it.
+    """
+    print_ = identify(path)
+    for record in path.parent.glob("*.made.json"):
+        made = read_json(record).get("outputs", {}).get(str(path))
+        if made is not None and made["sha256"] != print_["sha256"]:
+            raise DataError(
+                "has changed since it was made",
+                where=str(path),
+                fix="Delete it and run again: it is made anew.",
+            )
+    return print_
+
+
+def identify(path: Path) -> dict[str, Any]:
+    """Say what tells one content of a file from another: size, mtime in ns, SHA-256."""
+    status = path.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file_sha256(path)}

@@ -1,0 +1,166 @@
+"""Where every file of a run lies: the one place that spells their names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.records import OUTPUTS, RUN_OUTPUTS
+
+STATE_FILE = "run_state.json"
+LOCK_FILE = ".lock"
+STOP_FILE = "STOP_REQUESTED"
+DRAIN_FILE = ".draining"
+STARTED_WITH = ".started_with.json"
+
+EVENTS_FILE = "events.jsonl"
+"""What a trial's ledger is written in."""
+
+ALL_LEDGERS = f"run_*/ledger/*/{EVENTS_FILE}"
+"""The ledgers of all runs, below the folder of all runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPaths:
+    """
+    The files of the run in the folder `root`.
+
+    Examples
+    --------
+    >>> paths = RunPaths(Path("experiments/run_demo"))
+    >>> str(paths.output("score", "t1"))
+    'experiments/run_demo/trials/t1/score/scores.parquet'
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, experiments_dir: str | Path, run_id: str) -> RunPaths:
+        """Find the folder of the run `run_id` below the folder of all runs."""
+        return cls(Path(experiments_dir) / f"run_{run_id}")
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run, as its folder has it."""
+        return self.root.name.removeprefix("run_")
+
+    @property
+    def effective_config(self) -> Path:
+        """The configuration that the run was started with, every default filled in."""
+        return self.root / "effective_config.yaml"
+
+    @property
+    def started_with(self) -> Path:
+        """Which configuration files and overrides the run was last started with."""
+        return self.root / STARTED_WITH
+
+    @property
+    def trial_table(self) -> Path:
+        """The table of all trials."""
+        return self.root / "trials.tsv"
+
+    @property
+    def state(self) -> Path:
+        """The state of the run."""
+        return self.root / STATE_FILE
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the process that works on the run."""
+        return self.root / LOCK_FILE
+
+    @property
+    def stop(self) -> Path:
+        """The file that asks the run to stop."""
+        return self.root / STOP_FILE
+
+    @property
+    def draining(self) -> Path:
+        """The file by which the main process tells its jobs that it was told to end."""
+        return self.root / DRAIN_FILE
+
+    @property
+    def prices(self) -> Path:
+        """What the table of prices said of the run's models when they were first asked."""
+        return self.root / "prices.json"
+
+    @property
+    def datasets(self) -> Path:
+        """The folder of the prepared datasets."""
+        return self.root / "datasets"
+
+    def dataset(self, name: str) -> Path:
+        """A prepared dataset."""
+        return self.datasets / f"{name}.parquet"
+
+    def prepared(self, names: Iterable[str]) -> list[Path]:
+        """The prepared datasets, in the order of `names`."""
+        return [self.dataset(name) for name in names]
+
+    @property
+    def ledgers(self) -> Path:
+        """The folder of what was sent and paid, with a folder for each trial."""
+        return self.root / "ledger"
+
+    def ledger(self, trial: str) -> Path:
+        """The folder of a trial's ledger."""
+        return self.ledgers / trial
+
+    @property
+    def slots(self) -> Path:
+        """Which batches are in the queue of the run."""
+        return self.ledgers / "slots.json"
+
+    @property
+    def trials(self) -> Path:
+        """The folder with a folder for each trial."""
+        return self.root / "trials"
+
+    def trial(self, name: str) -> Path:
+        """A trial written down, so that a job need not expand them all."""
+        return self.trials / name / "trial.json"
+
+    def folder(self, phase: str, unit: str) -> Path:
+        """The folder of a phase's outputs for a dataset (prepare), a trial, or the whole run (no name)."""
+        if phase == "prepare":
+            return self.datasets
+        return self.trials / unit / phase if unit else self.root / phase
+
+    def outputs(self, phase: str, unit: str) -> tuple[Path, ...]:
+        """What a phase makes for a dataset (prepare), a trial, or the whole run (its report)."""
+        if phase == "prepare":
+            return (self.dataset(unit),)
+        names = (OUTPUTS[phase],) if unit else RUN_OUTPUTS
+        return tuple(self.folder(phase, unit) / name for name in names)
+
+    def output(self, phase: str, trial: str) -> Path:
+        """What a phase makes for a trial."""
+        return self.folder(phase, trial) / OUTPUTS[phase]
+
+    def made(self, phase: str, unit: str) -> Path:
+        """What outputs were made from, beside them; the datasets share a folder, so it carries their name."""
+        return self.folder(phase, unit) / f"{unit if phase == 'prepare' else phase}.made.json"
+
+    def error(self, phase: str, unit: str) -> Path:
+        """Why the last try to make outputs failed, beside them."""
+        made = self.made(phase, unit)
+        return made.with_name(made.name.removesuffix(".made.json") + ".error.json")
+
+    def marker(self, phase: str) -> Path:
+        """What says that all trials have done a phase."""
+        return self.root / "phases" / f"{phase}.done.json"
+
+    @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.folder("report", "") / "report.html"
+
+    @property
+    def summary(self) -> Path:
+        """Every number of the report."""
+        return self.report.with_name("summary.json")
+
+    def figure(self, name: str) -> Path:
+        """A figure of the report."""
+        return self.report.parent / "figures" / f"{name}.svg"
