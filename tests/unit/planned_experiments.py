@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from small_experiments import SmallExperiment
 
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.settings import dump_config
 from scripts.plan import main
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 
 BRIEF, PLAIN = "sim__brief__t0", "sim__plain__t0"
 
@@ -62,7 +62,7 @@ def write_pilot(
     for trial, items in scores.items():
         rows = [
             {"dataset": "quiz", "item_id": f"i{number}", "replicate": replicate, "outcome": "answered"}
-            | dict.fromkeys(METRICS, score)
+            | dict.fromkeys(NAMES, score)
             for number, replicates in enumerate(items)
             for replicate, score in enumerate(replicates)
         ]

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sending_fakes import make_settings
 
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from scripts.stats import stats_trial
 
 TRIAL = Trial("new", "m", "p", {}, baseline="old")
@@ -48,7 +48,7 @@ class Bench:
         """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
         frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
-        for metric in METRICS[1:]:
+        for metric in NAMES[1:]:
             frame[metric] = math.nan
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.item_costs import cost_items, price_each
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.money.billed import trial_cost
 from scripts.money.price import Price
@@ -26,7 +27,6 @@ from scripts.parse import outcomes_schema
 from scripts.records import Item, Trial, Usage
 from scripts.run.paths import RunPaths
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 
 DOLLAR = Price(Decimal(1), Decimal(2), Decimal("0.5"), Decimal(1), "test")
 LONG = dataclasses.replace(DOLLAR, input=Decimal(2), output=Decimal(3))
@@ -135,7 +135,7 @@ class Run:
         write_outcomes(folder / "parse" / "outcomes.parquet", rows)
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(4)], "correct": correct})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(METRICS[1:], math.nan)
+            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
         )
         path = folder / "score" / "scores.parquet"
         path.parent.mkdir()

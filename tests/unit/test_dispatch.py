@@ -15,7 +15,7 @@ from sending_fakes import (
     send,
 )
 
-from scripts.dispatch import read_request_keys
+from scripts.dispatch.selection import read_request_keys
 from scripts.errors import (
     LimitError,
     ProviderError,

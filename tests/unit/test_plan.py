@@ -17,7 +17,7 @@ from small_experiments import SmallExperiment
 
 from scripts.analysis.power import needed_items, smallest_detectable_difference
 from scripts.build import build_trial
-from scripts.dispatch import read_request_keys, read_requests, unsent_requests
+from scripts.dispatch.selection import read_request_keys, read_requests, unsent_requests
 from scripts.experiment.settings import Settings
 from scripts.experiment.trials import Trial
 from scripts.files import dump_line

@@ -20,7 +20,8 @@ from sending_fakes import (
 )
 
 from scripts import poll
-from scripts.dispatch import collecting, unsent_requests
+from scripts.dispatch import collecting
+from scripts.dispatch.selection import unsent_requests
 from scripts.errors import DataError, ProviderError, StateError
 from scripts.money.ledger import Ledger, read_shards
 from scripts.poll import poll_trial

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sending_fakes import FakeProvider, make_fake_sender, make_requests, make_settings, write_requests
 
-from scripts.dispatch import unsent_requests
+from scripts.dispatch.selection import unsent_requests
 from scripts.errors import DataError, ProviderError
 from scripts.money import price_book as pricing
 from scripts.money.books import read_books

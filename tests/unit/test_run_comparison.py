@@ -10,13 +10,13 @@ import pytest
 from sending_fakes import make_settings
 
 from scripts.analysis.omnibus import omnibus_test
+from scripts.comparison.metrics import NAMES
 from scripts.comparison.omnibus import compare_all
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
 from scripts.records import Item
 from scripts.report import run_inputs
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 
 
 def write_run(root: Path, values: list[list[float]], *, clusters: list[str | None]) -> Settings:
@@ -36,7 +36,7 @@ def write_run(root: Path, values: list[list[float]], *, clusters: list[str | Non
     for trial, column in zip(settings.trials, values, strict=True):
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(n_items)], "correct": column})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(METRICS[1:], math.nan)
+            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
         )
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"

@@ -16,7 +16,8 @@ from sending_fakes import (
     write_requests,
 )
 
-from scripts.dispatch import slots, unsent_requests
+from scripts.dispatch import slots
+from scripts.dispatch.selection import unsent_requests
 from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.errors import LimitError
 from scripts.money.budget import estimate_usage
