@@ -11,11 +11,9 @@ import pytest
 
 from scripts.files import write_json
 from scripts.records import PHASES, RUN_OUTPUTS
+from scripts.run.findings import RunView
 from scripts.run.paths import STATE_FILE
-from scripts.run.state import (
-    RunView,
-    derive_state,
-)
+from scripts.run.state import derive_state
 from tests.fakes.fake_runs import AFTER, BRIEF, PLAIN, FakeRun, counts, undone, valid
 
 FIRST = {"prepare": "quiz"}
