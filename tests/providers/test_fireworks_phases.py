@@ -71,6 +71,3 @@ def test_whatever_goes_wrong_every_request_is_billed_once(settings, server, seed
             break
     assert [row["attempt"] for row in rows] == [1] * 40
     assert sorted(server.billed) == sorted({row["request_key"] for row in rows})
-
-
-# What is refused before anything is sent.

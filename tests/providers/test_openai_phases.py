@@ -58,9 +58,6 @@ def test_a_queue_that_stays_full_is_given_up_with_the_reason(server, tmp_path):
     assert server.billed == []
 
 
-# What is refused before anything is sent.
-
-
 def test_a_batch_rejected_for_good_is_counted_and_named(server, tmp_path):
     settings = experiment_settings(server, tmp_path, max_attempts=2)
     problem = {"code": "model_not_found", "message": "The model does not exist"}
