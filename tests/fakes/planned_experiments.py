@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts.build import build_trial
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.settings import Settings, dump_config
 from scripts.experiment.trials import Trial
 from scripts.money.ledger import Ledger, write_keys
 from scripts.plan import main
 from scripts.prepare import prepare_dataset
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from tests.fakes.small_experiments import SmallExperiment
 
 BRIEF, PLAIN = "sim__brief__t0", "sim__plain__t0"
@@ -66,7 +66,7 @@ def write_pilot(
     for trial, items in scores.items():
         rows = [
             {"dataset": "quiz", "item_id": f"i{number}", "replicate": replicate, "outcome": "answered"}
-            | dict.fromkeys(METRICS, score)
+            | dict.fromkeys(NAMES, score)
             for number, replicates in enumerate(items)
             for replicate, score in enumerate(replicates)
         ]

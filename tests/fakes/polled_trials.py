@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from scripts import poll
-from scripts.dispatch import unsent_requests
 from scripts.dispatch.replies import Settled
+from scripts.dispatch.selection import unsent_requests
 from scripts.money.ledger import Ledger
 from scripts.poll import poll_trial
 from tests.fakes.sending_fakes import (

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from scripts.stats import stats_trial
 from tests.fakes.sending_fakes import make_settings
 
@@ -50,7 +50,7 @@ class Bench:
         """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
         frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
-        for metric in METRICS[1:]:
+        for metric in NAMES[1:]:
             frame[metric] = math.nan
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
@@ -96,7 +96,7 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
     for trial, column in zip(settings.trials, values, strict=True):
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(n_items)], "correct": column})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(METRICS[1:], math.nan)
+            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
         )
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"

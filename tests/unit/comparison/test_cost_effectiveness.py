@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts.comparison.cost_effectiveness import compare_costs
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.money.price import Price
 from scripts.records import Item, Trial
 from scripts.run.paths import RunPaths
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from tests.fakes.priced_outcomes import DOLLAR, dollars, outcome, write_outcomes
 
 
@@ -51,7 +51,7 @@ class Run:
         write_outcomes(folder / "parse" / "outcomes.parquet", rows)
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(4)], "correct": correct})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(METRICS[1:], math.nan)
+            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
         )
         path = folder / "score" / "scores.parquet"
         path.parent.mkdir()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scripts.dispatch import read_request_keys
+from scripts.dispatch.selection import read_request_keys
 from tests.fakes.sending_fakes import (
     FakeProvider,
     make_requests,

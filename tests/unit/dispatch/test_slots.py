@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from scripts.dispatch import slots, unsent_requests
+from scripts.dispatch import slots
+from scripts.dispatch.selection import unsent_requests
 from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.money.budget import estimate_usage
 from scripts.money.ledger import write_keys

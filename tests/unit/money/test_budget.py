@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.dispatch import unsent_requests
+from scripts.dispatch.selection import unsent_requests
 from scripts.errors import ProviderError
 from scripts.money.books import read_books
 from scripts.money.budget import estimate_usage

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.dispatch import read_request_keys, read_requests, unsent_requests
+from scripts.dispatch.selection import read_request_keys, read_requests, unsent_requests
 from scripts.experiment.trials import Trial
 from scripts.files import dump_line
 from scripts.money.budget import estimate_usage
