@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from scripts.files import PROJECT_ROOT
@@ -16,21 +17,16 @@ WITHOUT = {
     "analysis/pairs": "paired and sensitivity are made of it",
     "clock": "the time",
     "costs": "the phase around money/billed; its command runs in tests/workflow and in test_reprice",
-    "dispatch/dispatch": "passes on what senders and readers use",
     "errors": "what is raised and said; each error is asserted where it arises",
-    "launcher/launcher": "a docstring",
+    "experiment/dataset_scorer": "a scorer that is wrong is refused in run/test_checks",
     "mark": "markers are made and read in tests/workflow",
-    "money/books": "read in test_budget, test_store, test_ledger and test_status",
     "providers/providers": "each adapter is made by it in tests/providers/test_base",
     "providers/call_errors": "asked of every adapter alike in tests/providers/test_batch_adapters",
     "providers/downloads": "downloads are cut in tests/providers/test_batch_adapters",
     "records": "words of the project",
     "reporting/page_content": "records without code",
     "reporting/views": "seen on the pages of test_pages",
-    "run/file_identity": "touched, changed and broken files are in test_state and test_provenance",
     "run/hooks": "needs Snakemake: tests/workflow",
-    "run/job": "every phase runs in one; its records are what test_state reads",
-    "run/paths": "names of files, by which all tests find them",
     "run/supervisor": "needs a run: tests/workflow/test_stop_and_resume and others",
     "submit": "the phase around dispatch/sender: dispatch/test_store and tests/providers",
 }
@@ -38,14 +34,21 @@ WITHOUT = {
 
 
 def modules_of_code() -> set[str]:
-    """Modules by room and name; a room's own has the name of the room, where it holds any code."""
-    paths = (path.relative_to(SCRIPTS) for path in SCRIPTS.rglob("*.py") if path.parent != SCRIPTS)
-    rooms = {
-        f"{path.parent}/{path.parent.name}" if path.stem == "__init__" else str(path.with_suffix(""))
-        for path in paths
-        if path.stem != "__init__" or len((SCRIPTS / path).read_text().splitlines()) > 3
-    }
-    return rooms | {path.stem for path in SCRIPTS.glob("*.py") if path.stem != "__init__"}
+    """Modules by room and name; what a room's own ``__init__`` holds bears the name of the room."""
+    names = set()
+    for path in SCRIPTS.rglob("*.py"):
+        place = path.relative_to(SCRIPTS).with_suffix("")
+        if path.stem != "__init__":
+            names.add(str(place))
+        elif defines_anything(path):
+            names.add(str(place.with_name(place.parent.name)))
+    return names
+
+
+def defines_anything(path: Path) -> bool:
+    """Tell whether a module is more than its docstring and imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(not isinstance(node, ast.Expr | ast.Import | ast.ImportFrom) for node in tree.body)
 
 
 def files_of_tests(folder: Path) -> set[str]:
