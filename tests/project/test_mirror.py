@@ -40,7 +40,7 @@ def modules_of_code() -> set[str]:
         place = path.relative_to(SCRIPTS).with_suffix("")
         if path.stem != "__init__":
             names.add(str(place))
-        elif defines_anything(path):
+        elif path.parent != SCRIPTS and defines_anything(path):
             names.add(str(place.with_name(place.parent.name)))
     return names
 

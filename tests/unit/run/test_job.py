@@ -57,8 +57,8 @@ def test_a_bug_keeps_its_traceback_and_its_reason_is_kept(job: Job) -> None:
     assert reason(job) == "ZeroDivisionError: division by zero"
 
 
-def test_a_stop_is_no_failure(job: Job) -> None:
-    with pytest.raises(StopRequested), phase_job(job):
+def test_a_stop_is_no_failure_of_the_job(job: Job) -> None:
+    with pytest.raises(SystemExit), phase_job(job):
         raise StopRequested("lunch", where="r", fix="Go on later.")
     assert not job.error_path.exists()
     assert not job.made_path.exists()
