@@ -1,4 +1,4 @@
-"""Phases with the adapter `openai`: what is sent, billed and written, and what is refused before."""
+"""Phases with the adapter `openai`: what is sent, billed and written."""
 
 from __future__ import annotations
 
