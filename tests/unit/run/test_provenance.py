@@ -1,16 +1,14 @@
-"""A fingerprint changes with what an output is made from, and with nothing else."""
+"""The digest of an output changes with what it is made from, and with nothing else."""
 
 import dataclasses
 import datetime
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.experiment.prompts import load_template
-from scripts.money import price_book as pricing
+from scripts.money import price_book
 from scripts.money.price_book import listed_price
 from scripts.records import PHASES
 from scripts.run.provenance import made_from
@@ -21,10 +19,9 @@ TRIAL = "sim__plain__t0"
 
 
 @pytest.fixture
-def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallExperiment]:
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperiment:
     monkeypatch.chdir(tmp_path)
-    yield SmallExperiment(tmp_path)
-    load_template.cache_clear()
+    return SmallExperiment(tmp_path)
 
 
 def digests(experiment: SmallExperiment, **changes: Any) -> dict[str, str]:
@@ -79,7 +76,7 @@ def test_the_same_rates_on_another_day_leave_costs_alone_and_other_rates_do_not(
     seen = []
     for changes in ({}, {"as_of": "2026-11-24"}, {"output": price.output * 2}):
         again = dataclasses.replace(price, **changes)  # type: ignore[arg-type]
-        monkeypatch.setattr(pricing, "listed_price", lambda *_, again=again: again)
+        monkeypatch.setattr(price_book, "listed_price", lambda *_, again=again: again)
         seen.append(made_from(experiment.load(), "costs", TRIAL))
     assert seen[0] == seen[1] != seen[2]
 
