@@ -191,7 +191,7 @@ def file_sha256(path: Path) -> str:
 def cached_sha256(path: Path) -> str:
     """SHA-256 of a file, computed again only when its size or mtime has changed."""
     status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
+    return _sha256(path.absolute(), status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)

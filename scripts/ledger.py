@@ -12,8 +12,7 @@ from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.money.ledger import ShardEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        ledger = describe_ledger(find_run(options.experiments_dir, options.run_id))
+        ledger = describe_ledger(chosen_run(options))
     if options.json:
         print(json.dumps(ledger, indent=1))
     else:

@@ -21,8 +21,7 @@ from scripts.money.books import add_dollars, as_float
 from scripts.money.price_book import present_price
 from scripts.records import Trial
 from scripts.reporting.tables import MISSING, dollars, plural
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -160,13 +159,13 @@ def _write(path: Path, repriced: Mapping[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Price a finished run again."""
     parser = command_parser("reprice", __doc__, EXAMPLES)
-    add_run_options(parser)
+    add_run_options(parser, configfile=False)
     parser.add_argument("--configfile", type=Path, help="its `prices` count instead of the run's own")
     parser.add_argument("--write", type=Path, metavar="FILE.json", help="write the result to this file too")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options, configfile=False)
         settings = read_run_settings(run_root)
         if options.configfile:
             settings = with_prices(settings, options.configfile)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.reporting.tables import dollars
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run, present_settings
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.folder import present_run
 from scripts.run.lock import read_holder
 from scripts.run.paths import RunPaths
 from scripts.run.state import present_state
@@ -44,10 +44,13 @@ def describe_run(run_root: Path) -> dict[str, Any]:
 
     Nothing is written.
     """
-    state = present_state(present_settings(run_root))
+    with present_run(run_root) as settings:
+        state = present_state(settings)
+        judged = settings.source
     books = read_books(RunPaths(run_root).ledgers)
     return {
         **state,
+        "configuration": judged,
         "works_on_it": read_holder(run_root),
         "batches": list(batches_in_flight(books)),
         "spent_usd": as_float(books.spent_usd),
@@ -102,6 +105,7 @@ def render(run: dict[str, Any]) -> RenderableType:
     if run["batches"]:
         parts.append(_batch_table(run["batches"]))
     parts.append(Text(_money_line(run)))
+    parts.append(Text(f"configuration: {run['configuration']}", style="dim"))
     return Group(*parts)
 
 
@@ -180,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     form.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options)
         if options.json:
             print(json.dumps(describe_run(run_root), indent=1))
         else:

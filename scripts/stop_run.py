@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.errors import StateError, user_errors
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.lock import read_holder
 from scripts.run.stop import StopToken
 
@@ -46,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--reason", default="", help="why, for those who read the file")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options)
     with user_errors():
         print(stop_run(run_root, reason=options.reason))
     return 0

@@ -161,6 +161,12 @@ def check_fields(path: Path, available: Iterable[str]) -> None:
         )
 
 
+def forget_templates() -> None:
+    """Read every template anew from now on."""
+    load_template.cache_clear()
+    used_fields.cache_clear()
+
+
 @functools.cache
 def used_fields(path: Path) -> frozenset[str]:
     """Names that a template looks up, beside what every template knows."""

@@ -94,10 +94,11 @@ class Settings:
         ConfigError
             If it is in none of them.
         """
-        with contextlib.suppress(OSError):  # a name that no file can have
+        with contextlib.suppress(OSError, RuntimeError):  # a name that no file or user can have
+            given = Path(path).expanduser()
             for base in (Path(), self.folder, PROJECT_ROOT):
-                if (base / path).is_file():
-                    return base / path
+                if (base / given).is_file():
+                    return base / given
         raise self.error(
             f"the file {show_value(path)} is not there",
             *keys,
@@ -131,9 +132,21 @@ def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = N
     config = _merge(config, given)
     lines.update(dict.fromkeys(_key_paths(given), "--config"))
     source = ", ".join(str(file) for file in files)
-    settings = check_schema(config, source=source, lines=lines)
+    settings = _expand_home(check_schema(config, source=source, lines=lines))
     started_with = {"files": [str(file.absolute()) for file in files], "overrides": given}
     return dataclasses.replace(settings, folder=files[-1].parent, started_with=started_with)
+
+
+def _expand_home(settings: Settings) -> Settings:
+    """Read ``~`` in ``experiments_dir`` as the shell does."""
+    given = settings.config["experiments_dir"]
+    try:
+        expanded = str(Path(given).expanduser())
+    except RuntimeError:
+        raise settings.error(
+            f"there is no home folder for {given!r}", "experiments_dir", fix="Write the whole path."
+        ) from None
+    return dataclasses.replace(settings, config={**settings.config, "experiments_dir": expanded})
 
 
 def check_schema(

@@ -64,7 +64,17 @@ def read_override(value: Any, *, key: str = "") -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and key in NAME_KEYS:
-        return str(value)
+        raise ConfigError(
+            f"arrives as the number {value!r}, which may not be what was written",
+            where=f"--config: {key}",
+            fix=f"Give it on the command line (--config {key}=007) or in the configuration file.",
+        )
+    if isinstance(value, str) and not value.strip():
+        raise ConfigError(
+            "is empty",
+            where=f"--config: {key}",
+            fix="Write null if that is what is meant; is a shell variable not set?",
+        )
     return read_scalar(value, key=key) if isinstance(value, str) else value
 
 

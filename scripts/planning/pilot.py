@@ -72,7 +72,7 @@ def read_pilot(experiments_dir: Path, run_id: str) -> Pilot:
     StateError
         If there is no such run, it compares nothing, or a compared trial has no scores yet.
     """
-    run_root = find_run(experiments_dir, run_id)
+    run_root = find_run([experiments_dir], run_id)
     trials = {trial.name: trial for trial in read_run_settings(run_root).trials}
     variances: dict[tuple[str, str], DifferenceVariance] = {}
     for trial in trials.values():

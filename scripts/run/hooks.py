@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import logging
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +38,7 @@ def load_workflow_settings(workflow: Any) -> Settings:
     default = DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else PROJECT_ROOT / DEFAULT_CONFIG
     files = [_relative(Path(file)) for file in given.configfiles] or [default]
     try:
-        settings = load_settings(files, given.config)
+        settings = load_settings(files, written_overrides(given.config, sys.argv))
         if workflow.is_main_process:
             check_settings(settings)
         else:
@@ -44,6 +46,39 @@ def load_workflow_settings(workflow: Any) -> Settings:
     except PipelineError as error:
         raise user_error(error) from None
     return settings
+
+
+def written_overrides(parsed: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+    """
+    Give the overrides of ``--config`` as they were written, where Snakemake has made numbers of them.
+
+    Parameters
+    ----------
+    parsed : mapping
+        What Snakemake has read.
+    arguments : sequence of str
+        The command line.
+
+    Examples
+    --------
+    >>> written_overrides({"run_id": 7, "seed": 3}, ["snakemake", "--config", "run_id=007", "seed='3'", "-n"])
+    {'run_id': '007', 'seed': '3'}
+    """
+    written: dict[str, str] = {}
+    is_config = False
+    for argument in arguments:
+        name, is_joined, first = argument.partition("=")
+        if argument.startswith("-") and not re.match(r"-\d", argument):
+            is_config = name in ("--config", "-C")
+            argument = first if is_joined else ""
+        if is_config and "=" in argument:
+            key, _, text = argument.partition("=")
+            is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+            written[key] = text[1:-1] if is_quoted else text
+    return {
+        key: written[key] if key in written and not isinstance(value, str | Mapping | list) else value
+        for key, value in parsed.items()
+    }
 
 
 def _relative(path: Path) -> Path:

@@ -20,7 +20,7 @@ from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.records import PHASES, digest
 from scripts.run.findings import Finding, RunView
-from scripts.run.folder import present_settings
+from scripts.run.folder import present_run
 from scripts.run.lock import RunLock, read_holder
 from scripts.run.paths import RunPaths
 from scripts.run.stop import make_stop_token
@@ -67,10 +67,10 @@ def sync_run_state(run_root: str | os.PathLike[str]) -> dict[str, Any]:
     ConfigError
         If the run has no configuration that can be read.
     """
-    settings = present_settings(Path(run_root))
-    state = present_state(settings)
-    with contextlib.suppress(StateError), RunLock(settings.run_root):
-        write_json(settings.paths.state, state)
+    with present_run(Path(run_root)) as settings:
+        state = present_state(settings)
+        with contextlib.suppress(StateError), RunLock(settings.run_root):
+            write_json(settings.paths.state, state)
     return state
 
 

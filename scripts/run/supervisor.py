@@ -27,6 +27,7 @@ from scripts.launcher.server import WARM_MODULES
 from scripts.money.price_book import record_prices
 from scripts.providers import adapter_modules
 from scripts.run.findings import RunView
+from scripts.run.folder import POINTER, describe_start
 from scripts.run.helpers import Helpers
 from scripts.run.lock import RunLock, read_holder
 from scripts.run.state import derive_state, last_ending
@@ -277,7 +278,8 @@ class Supervisor:
 
     def _write_run_files(self) -> None:
         write_text(self.paths.effective_config, dump_config(self.settings))
-        write_json(self.paths.started_with, self.settings.started_with)
+        write_json(self.paths.started_with, describe_start(self.settings))
+        write_text(self.settings.logs_root / POINTER, f"{self.root.absolute()}\n")
         record_prices(self.settings.config)
         write_trials(self.settings.trials, self.paths.trial_table)
         for trial in self.settings.trials:

@@ -68,7 +68,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--stop_stale_minutes", "inf"], "--stop_stale_minutes: is 'inf'; a number of minutes, or null"),
         (["--only_step", "scores"], "argument --only_step: invalid choice: 'scores'"),
         (["--configfile", "nowhere.yaml"], "nowhere.yaml: the configuration file cannot be read"),
-        (["--run_id", ""], "--config: run_id: is null, but must be a text"),
+        (["--run_id", ""], "--config: run_id: is empty"),
         (["--run_id", "../up"], "--config: run_id: '../up' is not a valid name"),
         (["--resume"], "run_small was never started; start it without --resume"),
         (

@@ -32,7 +32,7 @@ OVERRIDES: list[tuple[dict[str, Any], Callable[[Settings], Any], Any]] = [
     ({"stop_stale_minutes": "null"}, lambda settings: settings.config["stop_stale_minutes"], None),
     ({"limit_items": 5}, lambda settings: settings.config["limit_items"], 5),
     ({"limit_items": 5.0}, lambda settings: settings.config["limit_items"], 5),
-    ({"run_id": 7}, lambda settings: settings.run_id, "7"),
+    ({"run_id": "007"}, lambda settings: settings.run_id, "007"),
     ({"run_id": "2024-01-01"}, lambda settings: settings.run_id, "2024-01-01"),
     ({"ignore_stop": True}, lambda settings: settings.config["ignore_stop"], True),
     ({"ignore_stop": "true"}, lambda settings: settings.config["ignore_stop"], True),
