@@ -137,6 +137,25 @@ def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = N
     return dataclasses.replace(settings, folder=files[-1].parent, started_with=started_with)
 
 
+def take_settings(config: Mapping[str, Any], *, source: str) -> Settings:
+    """
+    Check a configuration that another workflow has read and passes on.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key, a value that is not allowed, or a name that its reader has made a number of.
+    """
+    plain = json.loads(json.dumps(config))
+    if not isinstance(plain.get("run_id", ""), str):
+        raise ConfigError(
+            f"arrives as {plain['run_id']!r}, which may not be what was written",
+            where=f"{source}: run_id",
+            fix='Quote it, as in `run_id: "007"`.',
+        )
+    return _expand_home(check_schema(plain, source=source))
+
+
 def _expand_home(settings: Settings) -> Settings:
     """Read ``~`` in ``experiments_dir`` as the shell does."""
     given = settings.config["experiments_dir"]

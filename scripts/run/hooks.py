@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import PipelineError, StateError
+from scripts.errors import ConfigError, PipelineError, StateError
 from scripts.experiment.schema import DEFAULT_CONFIG
-from scripts.experiment.settings import Settings, load_settings
+from scripts.experiment.settings import Settings, load_settings, take_settings
 from scripts.files import PROJECT_ROOT
 from scripts.run.checks import check_settings
 from scripts.run.findings import RunView
+from scripts.run.lock import read_holder
 from scripts.run.reruns import decide_reruns
 
 if TYPE_CHECKING:
     from scripts.run.supervisor import Supervisor
 
 
-def load_workflow_settings(workflow: Any) -> Settings:
+def load_workflow_settings(workflow: Any, config: Mapping[str, Any]) -> Settings:
     """
     Load and check what ``snakemake --configfile F --config key=value`` names.
 
-    The default configuration counts only where no other file is named.
+    The default configuration counts only where no other file is named.  Where this workflow is a module of
+    another one, the configuration that the module statement gives counts, and no other.
 
     Raises
     ------
     ApiError
         With the message for the user, before any job exists.
     """
-    given = workflow.config_settings
-    default = DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else PROJECT_ROOT / DEFAULT_CONFIG
-    files = [_relative(Path(file)) for file in given.configfiles] or [default]
     try:
-        settings = load_settings(files, written_overrides(given.config, sys.argv))
+        as_module = is_module(workflow)
+        settings = _settings_of_module(config) if as_module else _settings_of_command(workflow)
         if workflow.is_main_process:
             check_settings(settings)
         else:
@@ -46,6 +47,28 @@ def load_workflow_settings(workflow: Any) -> Settings:
     except PipelineError as error:
         raise user_error(error) from None
     return settings
+
+
+def is_module(workflow: Any) -> bool:
+    """Tell whether another workflow uses this one as a module."""
+    return not workflow.modifier.is_main_snakefile()
+
+
+def _settings_of_module(config: Mapping[str, Any]) -> Settings:
+    if not config:
+        raise ConfigError(
+            "the module has no configuration",
+            where="module statement",
+            fix="Add `config: config` to it, and `configfile:` above it.",
+        )
+    return take_settings(config, source="config of the module")
+
+
+def _settings_of_command(workflow: Any) -> Settings:
+    given = workflow.config_settings
+    default = DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else PROJECT_ROOT / DEFAULT_CONFIG
+    files = [_relative(Path(file)) for file in given.configfiles] or [default]
+    return load_settings(files, written_overrides(given.config, sys.argv))
 
 
 def written_overrides(parsed: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
@@ -108,9 +131,39 @@ class Hooks:
         self.workflow = workflow
         self.supervisor: Supervisor | None = None
         self.has_ended = False
+        self._is_module = is_module(workflow)
         if workflow.is_main_process:
-            decide_reruns(workflow, RunView(settings))
+            decide_reruns(workflow, RunView(settings), before=self._install)
+            self._guard_outputs()
             atexit.register(self._at_exit)
+
+    def _install(self) -> None:
+        """Once the Snakefile was read: be called although this is a module."""
+        if self._is_module:
+            for name, own in (
+                ("_onstart", self.start),
+                ("_onsuccess", functools.partial(self.finish, succeeded=True)),
+                ("_onerror", functools.partial(self.finish, succeeded=False)),
+            ):
+                setattr(self.workflow, name, _both(own, getattr(self.workflow, name)))
+
+    def _guard_outputs(self) -> None:
+        """Refuse to delete the outputs of a run that another process works on."""
+        delete = self.workflow.delete_output
+
+        def delete_output(**options: Any) -> None:
+            holder = read_holder(self.settings.run_root)
+            if holder is not None and not options.get("dryrun"):
+                raise user_error(
+                    StateError(
+                        f"another process works on this run: {holder}",
+                        where=str(self.settings.run_root),
+                        fix="Nothing was deleted. Wait until it has ended, or ask it to stop.",
+                    )
+                )
+            delete(**options)
+
+        self.workflow.delete_output = delete_output
 
     def start(self) -> None:
         """Begin to supervise the run, or refuse to start it."""
@@ -173,6 +226,16 @@ class Hooks:
             print(f"{stop.path}: {'; '.join(explain_stop(stop))}", file=sys.stderr)
         elif stop.exists() and not stop.ignore_file:
             print(f"{stop.path} is stale ({stop.describe()}); a run would set it aside.", file=sys.stderr)
+
+
+def _both(own: Callable[[], None], given: Callable[[str], None]) -> Callable[[str], None]:
+    """Make a hook that does what this workflow needs, then what the one that uses it has said."""
+
+    def hook(log: str) -> None:
+        own()
+        given(log)
+
+    return hook
 
 
 class JobErrors(logging.Handler):
