@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from headless_chromium import Browser
+
+from tests.browser.headless_chromium import Browser
 
 READY = "!document.querySelector('[data-browser]').hidden"
 

@@ -4,13 +4,13 @@ import dataclasses
 import time
 
 import pytest
-from headless_chromium import CHROMIUM
 
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.pages import render_drawing, render_run_page
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
-from tests.unit.reporting import synthetic_reports as synthetic
+from tests.browser.headless_chromium import CHROMIUM
+from tests.fakes import synthetic_reports as synthetic
 
 pytestmark = [
     pytest.mark.browser,

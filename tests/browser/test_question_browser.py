@@ -5,13 +5,13 @@ import json
 import random
 
 import pytest
-from headless_chromium import CHROMIUM
 
 from scripts.reporting import embed
 from scripts.reporting.page_content import Questions
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.tables import excerpt
-from tests.unit.reporting import synthetic_reports as synthetic
+from tests.browser.headless_chromium import CHROMIUM
+from tests.fakes import synthetic_reports as synthetic
 
 pytestmark = [
     pytest.mark.browser,

@@ -3,11 +3,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from headless_chromium import CHROMIUM
 
 from scripts.reporting import embed
 from scripts.reporting.pages import render_run_page, render_trial_page
-from tests.unit.reporting import synthetic_reports as synthetic
+from tests.browser.headless_chromium import CHROMIUM
+from tests.fakes import synthetic_reports as synthetic
 
 pytestmark = [
     pytest.mark.browser,

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from faulty_server import serving
+from tests.providers.faulty_server import serving
 
 KEY = "sk-ant-planted-0123456789"
 PREFIX = "/v1/messages/batches"

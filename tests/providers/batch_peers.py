@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty_server import FaultyServer
-from fireworks_server import ACCOUNT, FireworksServer
-from mistral_server import MistralServer
-from openai_server import OpenAIServer
-from together_server import TogetherServer
 
 from scripts.files import read_jsonl
 from scripts.providers import Provider, provider_class
 from scripts.records import Item, Reply, Request, Trial
+from tests.providers.faulty_server import FaultyServer
+from tests.providers.fireworks_server import ACCOUNT, FireworksServer
+from tests.providers.mistral_server import MistralServer
+from tests.providers.openai_server import OpenAIServer
+from tests.providers.together_server import TogetherServer
 
 TRIAL = Trial("t", "m", "p", {"temperature": 0.5, "max_tokens": 100})
 ITEM = Item("q0", "", ())

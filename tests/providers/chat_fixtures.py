@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from chat_server import ChatServer
 
 from scripts.errors import BusyError
 from scripts.files import dump_line, read_jsonl
 from scripts.providers.local import LocalChat
 from scripts.records import Request, Trial
+from tests.providers.chat_server import ChatServer
 
 TRIAL = Trial("t", "m", "p", {"temperature": 0.5, "top_p": None, "max_tokens": 100})
 

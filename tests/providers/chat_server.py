@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from faulty_server import serving
+from tests.providers.faulty_server import serving
 
 HANG_S = 60.0
 

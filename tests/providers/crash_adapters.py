@@ -18,18 +18,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anthropic_server
-import chat_server
-import fireworks_replies
-import fireworks_server
-import mistral_server
-import openai_server
-import together_server
-
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
 from scripts.files import dump_line
 from scripts.records import Item
+from tests.providers import (
+    anthropic_server,
+    chat_server,
+    fireworks_replies,
+    fireworks_server,
+    mistral_server,
+    openai_server,
+    together_server,
+)
 
 N_ITEMS = 4
 Books = dict[str, list[str]]

@@ -15,8 +15,8 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from faulty_server import FaultyHandler, FaultyServer
-from fireworks_replies import Rows, answer_all
+from tests.providers.faulty_server import FaultyHandler, FaultyServer
+from tests.providers.fireworks_replies import Rows, answer_all
 
 ACCOUNT = "my-account"
 HOME = f"accounts/{ACCOUNT}"

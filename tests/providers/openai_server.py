@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from faulty_server import Fault, FaultyHandler, FaultyServer
+from tests.providers.faulty_server import Fault, FaultyHandler, FaultyServer
 
 __all__ = ["SPECIFICATION", "Fault", "OpenAIServer", "answer", "expired"]
 

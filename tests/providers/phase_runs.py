@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_peers import Peer, make_requests
-from faulty_server import FaultyServer
 
 from scripts.errors import PipelineError
 from scripts.experiment.prompts import load_template, used_fields
@@ -18,7 +16,9 @@ from scripts.poll import poll_trial
 from scripts.providers import make_provider
 from scripts.run.checks import check_settings
 from scripts.submit import submit_trial
-from tests.unit.sending_fakes import make_settings, write_requests
+from tests.fakes.sending_fakes import make_settings, write_requests
+from tests.providers.batch_peers import Peer, make_requests
+from tests.providers.faulty_server import FaultyServer
 
 
 def peer_settings(

@@ -13,11 +13,11 @@ import logging
 import re
 
 import pytest
-from batch_peers import PEERS, each, fetched, provider_fixture, server_fixture, start  # noqa: F401 - fixtures
-from faulty_server import Fault
 
 from scripts.errors import BusyError, LimitError, ProviderError, UnknownOutcomeError
 from scripts.providers import BatchStatus, Limits, LostCall
+from tests.providers.batch_peers import PEERS, each, fetched, provider_fixture, server_fixture, start  # noqa: F401 - fixtures
+from tests.providers.faulty_server import Fault
 
 KEY = "a" * 64
 

@@ -7,21 +7,18 @@ import functools
 import random
 import threading
 
-import fireworks_replies
-import mistral_server
-import openai_server
 import pytest
-import together_server
-from batch_peers import PEERS, each, server_fixture  # noqa: F401 - a fixture
-from faulty_server import Fault
-from phase_runs import check_message, peer_settings, run
 
 from scripts.dispatch import sender
 from scripts.errors import NoBatchError, ProviderError, UnknownOutcomeError
 from scripts.money.ledger import Ledger
 from scripts.run.checks import check_settings
 from scripts.run.stop import StopRequested
-from tests.unit.sending_fakes import Killed, events
+from tests.fakes.sending_fakes import Killed, events
+from tests.providers import fireworks_replies, mistral_server, openai_server, together_server
+from tests.providers.batch_peers import PEERS, each, server_fixture  # noqa: F401 - a fixture
+from tests.providers.faulty_server import Fault
+from tests.providers.phase_runs import check_message, peer_settings, run
 
 QUESTIONS = {"openai": "list", "together": "list", "mistral": "list", "fireworks": "look"}
 """The call that tells whether a batch is there."""

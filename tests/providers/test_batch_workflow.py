@@ -7,9 +7,9 @@ import json
 import os
 
 import pytest
-from batch_peers import PEERS, UNSET
 
 from scripts.files import read_json
+from tests.providers.batch_peers import PEERS, UNSET
 from tests.workflow.harness import Experiment, simulated_config
 
 STATUSES = {

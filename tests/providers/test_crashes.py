@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 import yaml
-from crash_adapters import ADAPTERS, N_ITEMS, Books, Service
-from crash_driver import Driver, Ended, driving
 
 from scripts.files import read_jsonl
 from scripts.money.ledger import read_shards
 from scripts.providers import PROVIDERS, make_provider
 from scripts.records import Item, Request
-from tests.unit.sending_fakes import make_settings, write_requests
+from tests.fakes.sending_fakes import make_settings, write_requests
+from tests.providers.crash_adapters import ADAPTERS, N_ITEMS, Books, Service
+from tests.providers.crash_driver import Driver, Ended, driving
 
 MAX_STEPS = 1000
 

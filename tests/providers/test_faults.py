@@ -8,10 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import anthropic_server
 import pytest
-from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
-from openai_server import Fault, OpenAIServer, answer, expired
 
 from scripts.dispatch.replies import Settled
 from scripts.errors import ProviderError
@@ -21,7 +18,10 @@ from scripts.providers import make_provider
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Item, Request
 from scripts.submit import submit_trial
-from tests.unit.sending_fakes import make_settings, write_requests
+from tests.fakes.sending_fakes import make_settings, write_requests
+from tests.providers import anthropic_server
+from tests.providers.batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
+from tests.providers.openai_server import Fault, OpenAIServer, answer, expired
 
 peer_fixture = only("openai")
 

@@ -8,14 +8,14 @@ import functools
 import random
 
 import pytest
-from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
-from faulty_server import Fault
-from phase_runs import check_message, peer_settings, run
 
 from scripts.errors import ProviderError
 from scripts.money.price_book import find_price
 from scripts.providers.fireworks_batch import FireworksBatch
 from scripts.run.checks import check_settings
+from tests.providers.batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
+from tests.providers.faulty_server import Fault
+from tests.providers.phase_runs import check_message, peer_settings, run
 
 MODEL = PEERS["fireworks"].model
 

@@ -9,7 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from batch_peers import (  # noqa: F401 - fixtures
+
+from scripts.errors import BusyError
+from scripts.providers import BatchStatus
+from scripts.providers.fireworks_rows import decode_row
+from scripts.records import Outcome
+from tests.providers.batch_peers import (  # noqa: F401 - fixtures
     PEERS,
     fetched,
     make_requests,
@@ -18,14 +23,9 @@ from batch_peers import (  # noqa: F401 - fixtures
     server_fixture,
     start,
 )
-from faulty_server import Fault
-from fireworks_replies import answer, failed
-from fireworks_server import ACCOUNT
-
-from scripts.errors import BusyError
-from scripts.providers import BatchStatus
-from scripts.providers.fireworks_rows import decode_row
-from scripts.records import Outcome
+from tests.providers.faulty_server import Fault
+from tests.providers.fireworks_replies import answer, failed
+from tests.providers.fireworks_server import ACCOUNT
 
 MODEL = PEERS["fireworks"].model
 

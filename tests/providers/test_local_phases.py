@@ -13,8 +13,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chat_fixtures import make_provider, make_questions, quick_fixture, server_fixture  # noqa: F401 - fixtures
-from chat_server import HANG_S, ChatServer, Fault
 
 from scripts.dispatch.slots import held_slots, is_batch_over
 from scripts.errors import PipelineError, ProviderError
@@ -25,7 +23,9 @@ from scripts.poll import poll_trial
 from scripts.run.checks import check_settings
 from scripts.run.stop import StopRequested
 from scripts.submit import submit_trial
-from tests.unit.sending_fakes import events, make_settings, write_requests
+from tests.fakes.sending_fakes import events, make_settings, write_requests
+from tests.providers.chat_fixtures import make_provider, make_questions, quick_fixture, server_fixture  # noqa: F401 - fixtures
+from tests.providers.chat_server import HANG_S, ChatServer, Fault
 from tests.workflow.harness import Experiment, simulated_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -301,8 +301,7 @@ def test_a_whole_run_keeps_to_the_bound_over_all_its_trials(server, tmp_path):
 MEMORY_PROGRAM = """
 import resource, sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[4])
-from chat_fixtures import LocalChat, dump_line, make_questions
+from tests.providers.chat_fixtures import LocalChat, dump_line, make_questions
 provider = LocalChat(Path(sys.argv[1]), provider_model="llama", base_url=sys.argv[2])
 payload = Path(sys.argv[1] + ".payload")
 with payload.open("w") as lines:
@@ -328,7 +327,7 @@ def test_a_large_batch_takes_little_more_memory_than_a_small_one(quick, tmp_path
         for n in (20, 1_000):
             command = [sys.executable, "-c", MEMORY_PROGRAM, str(tmp_path / str(n)), server.url, str(n)]
             done = subprocess.run(
-                [*command, str(Path(__file__).parent)],
+                command,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 capture_output=True,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 
 import pytest
-from batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
-from openai_server import answer, expired
-from phase_runs import check_message, peer_settings, run
 
 from scripts.errors import ProviderError
 from scripts.money.ledger import Ledger
 from scripts.run.checks import check_settings
+from tests.providers.batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
+from tests.providers.openai_server import answer, expired
+from tests.providers.phase_runs import check_message, peer_settings, run
 
 peer_fixture = only("openai")
 

@@ -16,10 +16,6 @@ import time
 from collections import Counter
 
 import pytest
-from anthropic_server import KEY as ANTHROPIC_KEY
-from anthropic_server import serve as serve_anthropic
-from batch_peers import PEERS
-from chat_server import ChatServer
 
 from scripts.errors import ProviderError
 from scripts.experiment.datasets import item_row, prepared_schema
@@ -31,6 +27,10 @@ from scripts.providers.options import provider_schema
 from scripts.providers.replay import Replay
 from scripts.providers.simulated import RATES, Simulated
 from scripts.records import Item, Outcome, Reply, Request, Trial, digest
+from tests.providers.anthropic_server import KEY as ANTHROPIC_KEY
+from tests.providers.anthropic_server import serve as serve_anthropic
+from tests.providers.batch_peers import PEERS
+from tests.providers.chat_server import ChatServer
 
 ITEMS = [Item(f"q{n}", f"Question {n}?", (f"Answer {n}",)) for n in range(5)]
 TRIAL = Trial("t", "m", "p", {"temperature": 0.5, "top_p": None, "max_tokens": 100})

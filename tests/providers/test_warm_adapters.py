@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from anthropic_experiments import load_experiment
-from anthropic_server import KEY
-from anthropic_server import serve as serve_anthropic
-from chat_server import ChatServer
-from fireworks_server import FireworksServer
-from mistral_server import MistralServer
-from openai_server import OpenAIServer
-from together_server import TogetherServer
 
 from scripts.files import PROJECT_ROOT
 from scripts.providers import adapter_modules
+from tests.providers.anthropic_experiments import load_experiment
+from tests.providers.anthropic_server import KEY
+from tests.providers.anthropic_server import serve as serve_anthropic
+from tests.providers.chat_server import ChatServer
+from tests.providers.fireworks_server import FireworksServer
+from tests.providers.mistral_server import MistralServer
+from tests.providers.openai_server import OpenAIServer
+from tests.providers.together_server import TogetherServer
 
 KEYS = {
     "ANTHROPIC_API_KEY": KEY,

@@ -14,8 +14,8 @@ import json
 import re
 from typing import Any
 
-from faulty_server import FaultyServer
-from openai_server import Handler, OpenAIServer, Rows, answer
+from tests.providers.faulty_server import FaultyServer
+from tests.providers.openai_server import Handler, OpenAIServer, Rows, answer
 
 __all__ = ["TogetherServer", "answer", "failed"]
 

@@ -1,180 +1,185 @@
+"""The command that shows a ledger: true totals, and nothing touched."""
+
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from scripts.errors import DataError, StateError
-from scripts.money import ledger as ledger_module
-from scripts.money.ledger import Ledger, read_shards, write_keys
-
-
-def plan(ledger, keys=("k1", "k2"), attempt=1):
-    write_keys(ledger.folder / "keys.tmp", keys)
-    return ledger.plan(attempt=attempt, keys=ledger.folder / "keys.tmp", n_requests=len(keys))
+from scripts.files import PROJECT_ROOT
+from scripts.ledger import describe_ledger, main
+from scripts.money.ledger import STATES, Ledger
 
 
-def test_events_add_up_to_what_is_known_of_a_shard(tmp_path):
-    with Ledger(tmp_path / "t") as ledger:
-        shard = plan(ledger)
-        assert not ledger.shards[shard].is_live
-        ledger.record("intent", shard, key="abc", model="m", reserved_usd=0.5)
-        assert ledger.shards[shard].is_in_flight
-        ledger.record("submitted", shard, batch_id="b1")
-        ledger.record("terminal", shard, status="done", raw="completed", error=None)
-        assert not ledger.shards[shard].is_in_flight
-        ledger.record("downloaded", shard, sha256="0")
-        ledger.record("reconciled", shard, cost_usd=0.25)
-        before = dict(ledger.shards)
-        assert list(ledger.read_keys(shard)) == ["k1", "k2"]
-    assert read_shards(tmp_path / "t" / "events.jsonl") == before
-    entry = before[shard]
-    assert (entry.key, entry.batch_id, entry.model) == ("abc", "b1", "m")
-    assert (entry.cost_usd, entry.reserved_usd, entry.status) == (0.25, 0.5, "done")
-    assert entry.submitted_at <= entry.at
+def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file below a folder, with its content and time."""
+    return {
+        str(path): (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
 
 
-def test_a_torn_last_line_counts_as_not_written_and_is_cut(tmp_path):
-    with Ledger(tmp_path / "t") as ledger:
-        shard = plan(ledger)
-        ledger.record("intent", shard, key="abc")
-    with ledger.path.open("ab") as handle:
-        handle.write(b'{"event":"submitted","sha')
-    assert read_shards(ledger.path)[shard].state == "intent"
-    with Ledger(tmp_path / "t") as ledger:
-        assert ledger.shards[shard].state == "intent"
-        ledger.record("submitted", shard, batch_id="b1")
-    assert read_shards(ledger.path)[shard].batch_id == "b1"
+def plan(ledger: Ledger, *, n_requests: int = 2, attempt: int = 1) -> str:
+    keys = ledger.folder / "keys.tmp"
+    keys.write_text("k\n" * n_requests)
+    return ledger.plan(attempt=attempt, keys=keys, n_requests=n_requests)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"{",
-        b"[1]",
-        b"",
-        b"\xff\xfe",
-        b'{"event":"intent","shard":"s0009","at":"x"}',
-        b'{"event":"celebrated","shard":"s0001","at":"x"}',
-        b'{"event":"planned","shard":"s0002"}',
-    ],
-)
-def test_a_broken_line_in_the_middle_is_an_error_that_names_it(tmp_path, line):
-    with Ledger(tmp_path / "t") as ledger:
-        plan(ledger)
-    content = ledger.path.read_bytes()
-    ledger.path.write_bytes(content + line + b"\n" + content)
-    with pytest.raises(DataError, match=r"events\.jsonl, line 2: is not an event of the ledger"):
-        Ledger(tmp_path / "t").__enter__()
-    with pytest.raises(DataError), Ledger(tmp_path / "t"):  # and the lock was given back
-        pass
+@pytest.fixture
+def experiments(tmp_path: Path) -> Path:
+    """A run with a shard in every situation."""
+    root = tmp_path / "experiments"
+    folder = root / "run_x" / "ledger"
+    with Ledger(folder / "alpha") as ledger:
+        done = plan(ledger, n_requests=1000)
+        ledger.record("intent", done, key="k1", model="sim", reserved_usd=0.3)
+        ledger.record("submitted", done, batch_id="batch_1")
+        ledger.record("terminal", done, status="expired")
+        ledger.record("reconciled", done, cost_usd=0.1)
+        going = plan(ledger, n_requests=5, attempt=2)
+        ledger.record("intent", going, key="k2", model="sim", reserved_usd=0.2)
+        ledger.record("submitted", going, batch_id="batch_2")
+    with Ledger(folder / "beta") as ledger:
+        refused = plan(ledger)
+        ledger.record("intent", refused, key="k3", model="sim", reserved_usd=9.0)
+        ledger.record("refused", refused, error="[red]no such model[/red]")
+        plan(ledger, n_requests=7)
+        unpriced = plan(ledger, n_requests=3)
+        ledger.record("intent", unpriced, key="k4", model="sim", reserved_usd=None)
+    return root
 
 
-def test_carriage_returns_do_not_matter(tmp_path):
-    with Ledger(tmp_path / "t") as ledger:
-        plan(ledger)
-    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"\n", b"\r\n"))
-    with Ledger(tmp_path / "t") as ledger:
-        assert list(ledger.shards) == ["s0001"]
+def test_totals_count_what_was_sent_and_nothing_else(experiments: Path) -> None:
+    totals = describe_ledger(experiments / "run_x")["totals"]
+    assert totals == {
+        "n_shards": 5,
+        "n_sent": 3,
+        "n_requests_sent": 1008,
+        "n_in_flight": 2,
+        "n_requests_in_flight": 8,
+        "n_requests_reused": 0,
+        "n_refused": 1,
+        "spent_usd": 0.1,
+        "reserved_usd": 0.2,
+        "n_without_price": 1,
+    }
 
 
-def test_a_second_process_is_refused_while_the_first_holds_the_ledger(tmp_path, monkeypatch):
-    code = textwrap.dedent("""
-        import sys
-        from pathlib import Path
-        from scripts.money.ledger import Ledger
-        with Ledger(Path(sys.argv[1])):
-            print("held", flush=True)
-            sys.stdin.read()
-    """)
-    monkeypatch.setattr(ledger_module, "LOCK_PATIENCE_S", 0.3)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "t")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+def test_the_page_fits_80_columns_and_says_what_happened(
+    experiments: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--run_id", "x", "--experiments_dir", str(experiments)]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for part in ("alpha", "reconciled,", "expired", "$0.10", "≤ $0.20", "batch_2"):
+        assert part in text
+    assert "s0001: [red]no such model[/red]" in text
+    assert "1,008 requests sent in 3 of 5 shards, 8 of them in flight." in text
+    assert "9.00" not in text  # what was refused is not reserved
+
+
+def test_answers_taken_from_another_run_are_neither_sent_nor_paid_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ledger(tmp_path / "run_x" / "ledger" / "alpha") as ledger:
+        reused = plan(ledger, n_requests=4)
+        ledger.record("downloaded", reused, batch_id="b1", status="done", reused_from="run_a/alpha/s0001")
+        ledger.record("reconciled", reused, cost_usd=0.0)
+    main(["--run_id", "x", "--experiments_dir", str(tmp_path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "run_a/alpha/s0001" in said
+    assert "0 requests sent in 0 of 1 shard" in said
+    assert "4 answers taken over from other runs, paid there." in said
+
+
+def test_json_has_every_shard(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--run_id", "x", "--experiments_dir", str(experiments), "--json"])
+    ledger = json.loads(capsys.readouterr().out)
+    assert [(shard["trial"], shard["shard"], shard["state"]) for shard in ledger["shards"]] == [
+        ("alpha", "s0001", "reconciled"),
+        ("alpha", "s0002", "submitted"),
+        ("beta", "s0001", "refused"),
+        ("beta", "s0002", "planned"),
+        ("beta", "s0003", "intent"),
+    ]
+    assert ledger["shards"][0]["submitted_at"] <= ledger["shards"][0]["updated_at"]
+    assert ledger["shards"][4]["submitted_at"] is None
+
+
+def test_nothing_is_written_even_where_a_line_is_torn(experiments: Path) -> None:
+    with (experiments / "run_x" / "ledger" / "alpha" / "events.jsonl").open("a") as handle:
+        handle.write('{"event":"termi')
+    before = tree(experiments)
+    main(["--run_id", "x", "--experiments_dir", str(experiments)])
+    assert tree(experiments) == before
+
+
+def test_the_ledger_is_a_command(experiments: Path) -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "scripts.ledger",
+            "--run_id",
+            "x",
+            "--experiments_dir",
+            str(experiments),
+            "--json",
+        ],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
         text=True,
-    ) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StateError, match="another process is sending or polling this trial"):
-            Ledger(tmp_path / "t").__enter__()
-        holder.stdin.close()
-        holder.wait()
-    with Ledger(tmp_path / "t"):
-        pass
-
-
-def test_what_a_killed_process_left_is_swept_up(tmp_path):
-    folder = tmp_path / "t"
-    folder.mkdir()
-    for name in ("payload.tmp", "keys.tmp", ".keys.tmp.1-2.tmp", "s0001.replies.tmp"):
-        (folder / name).write_text("half")
-    with Ledger(folder):
-        assert [path.name for path in folder.iterdir()] == ["events.jsonl"]
-
-
-@pytest.mark.parametrize("lines", ["k1\n", "", "k1\nk2\nk3\n", None])
-def test_a_list_of_keys_that_is_not_whole_stops_everything(tmp_path, lines):
-    with Ledger(tmp_path / "t") as ledger:
-        shard = plan(ledger)
-        if lines is None:
-            ledger.keys_path(shard).unlink()
-        else:
-            ledger.keys_path(shard).write_text(lines)
-        with pytest.raises(DataError, match="request keys, but 2 were sent"):
-            list(ledger.read_keys(shard))
-
-
-FULL_DISK = textwrap.dedent("""
-    import resource, signal, sys
-    from pathlib import Path
-    from scripts.errors import StateError
-    from scripts.money.ledger import Ledger, write_keys
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    with Ledger(Path(sys.argv[1])) as ledger:
-        write_keys(ledger.folder / "keys.tmp", ["k1"])
-        shard = ledger.plan(attempt=1, keys=ledger.folder / "keys.tmp", n_requests=1)
-        size = ledger.path.stat().st_size
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY))
-        try:
-            ledger.record("intent", shard, key="a" * 64)
-        except StateError as error:
-            print(error)
-        assert ledger.shards[shard].state == "planned"
-        assert ledger.path.stat().st_size == size
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        ledger.record("intent", shard, key="b" * 64)
-""")
-
-
-def test_a_full_disk_is_said_and_leaves_no_half_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "t")], capture_output=True, text=True, check=False
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "the ledger cannot be written" in done.stdout
-    assert "Make room on the disk" in done.stdout
-    entry = read_shards(tmp_path / "t" / "events.jsonl")["s0001"]
-    assert (entry.state, entry.key) == ("intent", "b" * 64)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout) == describe_ledger(experiments / "run_x")
 
 
-def test_every_event_is_synced_before_record_returns(tmp_path, monkeypatch):
-    calls = []
-    real_write, real_sync = os.write, os.fsync
-    with Ledger(tmp_path / "t") as ledger:
-        shard = plan(ledger)
-        monkeypatch.setattr(os, "write", lambda *a: (calls.append("write"), real_write(*a))[1])
-        monkeypatch.setattr(os, "fsync", lambda *a: (calls.append("fsync"), real_sync(*a))[1])
-        ledger.record("intent", shard, key="a")
-        assert calls == ["write", "fsync"]
+def test_a_run_that_has_sent_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run_x").mkdir()
+    assert main(["--run_id", "x", "--experiments_dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == "Nothing was sent."
 
 
-def test_text_that_is_not_valid_unicode_is_kept_as_escapes(tmp_path):
-    with Ledger(tmp_path / "t") as ledger:
-        shard = plan(ledger)
-        ledger.record("refused", shard, error="half \ud800 pair\nnext line")
-    assert json.loads(ledger.path.read_bytes().splitlines()[-1])["error"] == "half \ud800 pair\nnext line"
-    assert read_shards(ledger.path)[shard].state == "refused"
+def test_an_unknown_run_and_a_broken_ledger_end_with_a_message(
+    experiments: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--run_id", "y", "--experiments_dir", str(experiments)])
+    assert ended.value.code == 2
+    assert "there is no run 'y'" in capsys.readouterr().err
+    (experiments / "run_x" / "ledger" / "alpha" / "events.jsonl").write_text("{}\n{}\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["--run_id", "x", "--experiments_dir", str(experiments)])
+    assert ended.value.code == 2
+    assert "events.jsonl, line 1: is not an event" in capsys.readouterr().err
+
+
+AMOUNT = st.none() | st.floats(0, 100)
+EVENTS = st.lists(st.tuples(st.sampled_from(STATES[1:]), AMOUNT, AMOUNT), min_size=1, max_size=6)
+
+
+@given(histories=st.lists(EVENTS, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_totals_agree_with_the_shards_whatever_their_history(
+    tmp_path_factory: pytest.TempPathFactory, histories: list[list[tuple[Any, ...]]]
+) -> None:
+    run_root = tmp_path_factory.mktemp("run")
+    with Ledger(run_root / "ledger" / "t") as ledger:
+        for events in histories:
+            shard = plan(ledger)
+            for event, reserved, cost in events:
+                ledger.record(event, shard, reserved_usd=reserved, cost_usd=cost)
+    told = describe_ledger(run_root)
+    live = [shard for shard in told["shards"] if shard["state"] not in {"planned", "refused"}]
+    costs = [shard["cost_usd"] for shard in live if shard["cost_usd"] is not None]
+    assert told["totals"]["n_requests_sent"] == 2 * len(live)
+    assert told["totals"]["spent_usd"] == (pytest.approx(sum(costs)) if costs else None)
+    assert told["totals"]["n_shards"] == len(histories)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 import pytest
-from sending_fakes import FakeProvider, answer_row, error_row, make_requests, write_requests
 
 from scripts.dispatch.replies import Settled
 from scripts.parse import parse_trial
+from tests.fakes.sending_fakes import FakeProvider, answer_row, error_row, make_requests, write_requests
 
 
 def parse(tmp_path, requests, settled):

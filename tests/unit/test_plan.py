@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planned_experiments import BRIEF, PLAIN, make_experiment, plan_of, text_of, tree
-from sending_fakes import answer_row
-from small_experiments import SmallExperiment
 
 from scripts.analysis.power import needed_items, smallest_detectable_difference
 from scripts.build import build_trial
@@ -28,6 +25,9 @@ from scripts.plan import main
 from scripts.planning.forecast import TrialForecast, forecast_trials
 from scripts.prepare import prepare_dataset
 from scripts.providers.options import service_digest
+from tests.fakes.planned_experiments import BRIEF, PLAIN, make_experiment, plan_of, text_of, tree
+from tests.fakes.sending_fakes import answer_row
+from tests.fakes.small_experiments import SmallExperiment
 
 
 @pytest.fixture

@@ -5,7 +5,17 @@ import threading
 import time
 
 import pytest
-from sending_fakes import (
+
+from scripts import poll
+from scripts.dispatch import collecting, unsent_requests
+from scripts.errors import DataError, ProviderError, StateError
+from scripts.money.ledger import Ledger, read_shards
+from scripts.poll import poll_trial
+from scripts.providers import BatchState, BatchStatus
+from scripts.records import Outcome
+from scripts.run.job import say_once
+from scripts.run.stop import StopRequested, StopToken
+from tests.fakes.sending_fakes import (
     FakeProvider,
     Killed,
     answer_row,
@@ -18,16 +28,6 @@ from sending_fakes import (
     send,
     write_requests,
 )
-
-from scripts import poll
-from scripts.dispatch import collecting, unsent_requests
-from scripts.errors import DataError, ProviderError, StateError
-from scripts.money.ledger import Ledger, read_shards
-from scripts.poll import poll_trial
-from scripts.providers import BatchState, BatchStatus
-from scripts.records import Outcome
-from scripts.run.job import say_once
-from scripts.run.stop import StopRequested, StopToken
 
 
 class Bench:

@@ -14,8 +14,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planned_experiments import BRIEF, PLAIN, make_experiment, tree
-from small_experiments import SmallExperiment
 
 from scripts.costs import cost_trial
 from scripts.experiment.settings import Settings, dump_config
@@ -24,6 +22,8 @@ from scripts.money.price_book import present_price, record_prices
 from scripts.parse import outcomes_schema
 from scripts.records import Usage
 from scripts.reprice import main
+from tests.fakes.planned_experiments import BRIEF, PLAIN, make_experiment, tree
+from tests.fakes.small_experiments import SmallExperiment
 
 USAGES = {PLAIN: [Usage(1000, 100), Usage(3000, 10, 500)], BRIEF: [Usage(900, 7, None, 800, 100)]}
 

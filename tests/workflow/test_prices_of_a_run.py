@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, Experiment
+
+from tests.workflow.harness import ROOT, Experiment
 
 pytestmark = pytest.mark.workflow
 

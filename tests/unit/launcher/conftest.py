@@ -13,7 +13,7 @@ import pytest
 
 from scripts.launcher import warm
 
-HERE = Path(__file__).parent
+JOBS = warm.ROOT / "tests" / "fakes"
 CLIENT = [sys.executable, "-I", "-S", str(warm.ROOT / "scripts" / "launcher" / "client.py")]
 
 
@@ -50,7 +50,7 @@ class Launcher:
 def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
     for name in [name for name in os.environ if name.startswith("PYTHON")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(JOBS))
     monkeypatch.delenv("TRIALMAKE_WARM", raising=False)
     result = Launcher(tmp_path / "server.log")
     yield result

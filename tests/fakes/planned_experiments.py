@@ -1,0 +1,78 @@
+"""A small experiment to plan for, a pilot to learn from, and the plan as a user gets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scripts.experiment.settings import dump_config
+from scripts.plan import main
+from scripts.score import scores_schema
+from scripts.scorers import METRICS
+from tests.fakes.small_experiments import SmallExperiment
+
+BRIEF, PLAIN = "sim__brief__t0", "sim__plain__t0"
+
+
+def make_experiment(folder: Path) -> SmallExperiment:
+    made = SmallExperiment(folder)
+    made.config |= {
+        "experiments_dir": str(folder / "experiments"),
+        "sampling": {"max_tokens": 100},
+        "trials": {
+            "sweep": {"model": ["sim"], "prompt": ["plain", "brief"]},
+            "baseline": {"prompt": "plain"},
+        },
+    }
+    return made
+
+
+def plan_of(experiment: SmallExperiment, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    experiment.load()
+    assert main(["--configfile", str(experiment.folder / "config.yaml"), "--json", *options]) == 0
+    plan: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return plan
+
+
+def text_of(experiment: SmallExperiment, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    experiment.load()
+    assert main(["--configfile", str(experiment.folder / "config.yaml"), *options]) == 0
+    return capsys.readouterr().out
+
+
+def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path): (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def write_pilot(
+    experiment: SmallExperiment, scores: dict[str, list[list[float]]], *, tokens: int | None = None
+) -> Path:
+    """Write a finished run `first`, with scores by trial: a list of replicates per item."""
+    loaded = experiment.load(run_id="first")
+    loaded.run_root.mkdir(parents=True)
+    (loaded.run_root / "effective_config.yaml").write_text(dump_config(loaded))
+    for trial, items in scores.items():
+        rows = [
+            {"dataset": "quiz", "item_id": f"i{number}", "replicate": replicate, "outcome": "answered"}
+            | dict.fromkeys(METRICS, score)
+            for number, replicates in enumerate(items)
+            for replicate, score in enumerate(replicates)
+        ]
+        folder = loaded.run_root / "trials" / trial
+        (folder / "score").mkdir(parents=True)
+        pq.write_table(
+            pa.Table.from_pylist(rows, schema=scores_schema()), folder / "score" / "scores.parquet"
+        )
+        if tokens is not None:
+            (folder / "parse").mkdir()
+            column = pa.array([tokens, None], pa.int64())
+            pq.write_table(pa.table({"output_tokens": column}), folder / "parse" / "outcomes.parquet")
+    return loaded.run_root

@@ -1,0 +1,77 @@
+"""Scores of a trial and of its baseline in files, and what the phase stats makes of them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.records import Item, Trial
+from scripts.score import scores_schema
+from scripts.scorers import METRICS
+from scripts.stats import stats_trial
+from tests.fakes.sending_fakes import make_settings
+
+TRIAL = Trial("new", "m", "p", {}, baseline="old")
+
+
+class Bench:
+    """Scores of a trial and of its baseline, on items that may come in clusters."""
+
+    def __init__(self, root, clusters, unanswerable=(), fields=None, **options):
+        """By dataset, the cluster of each item; `fields`: the further ones, by an item's place."""
+        self.root = root
+        self.settings = make_settings(root, seed=7, stats={"resamples": 500, **options})
+        self.prepared = []
+        for dataset, labels in clusters.items():
+            items = [
+                Item(
+                    f"q{n}",
+                    "?",
+                    ("a",),
+                    cluster=label,
+                    is_unanswerable=n in unanswerable,
+                    fields=(fields or {}).get(n, {}),
+                )
+                for n, label in enumerate(labels)
+            ]
+            path = root / f"{dataset}.parquet"
+            table = pa.Table.from_pylist([item_row(item) for item in items], schema=prepared_schema())
+            pq.write_table(table, path)
+            self.prepared.append(path)
+
+    def write(self, name, rows):
+        """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
+        columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
+        for metric in METRICS[1:]:
+            frame[metric] = math.nan
+        for place, metric in enumerate(("false_answer", "abstained"), start=5):
+            frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
+        path = self.root / f"{name}.scores.parquet"
+        pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
+        return path
+
+    def stats(self, new, old=None, *, trial=TRIAL, name="stats"):
+        out = self.root / f"{name}.json"
+        baseline = None if old is None else self.write("old", old)
+        stats_trial(self.settings, trial, self.write("new", new), baseline, self.prepared, out=out)
+        return json.loads(out.read_text())
+
+
+def rows(values, *, dataset="d"):
+    """One row per item and replicate; None is an outcome without an answer."""
+    return [
+        (dataset, f"q{n}", replicate, "errored" if value is None else "answered", value)
+        for n, several in enumerate(values)
+        for replicate, value in enumerate(several if isinstance(several, list) else [several])
+    ]
+
+
+def effect_of(stats, metric="correct", dataset="all"):
+    (found,) = [e for e in stats["effects"] if (e["metric"], e["dataset"]) == (metric, dataset)]
+    return found

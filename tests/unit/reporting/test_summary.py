@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scripts.reporting.summary import (
+    TrialResult,
+    build_summary,
+    effect_rows,
+    leaderboard_columns,
+    leaderboard_rows,
+)
+from scripts.reporting.tables import csv_text
+from tests.fakes import synthetic_reports as synthetic
+
+
+def _summary(results, **settings):
+    return build_summary(results, run_id="r", confidence_level=0.95, **settings)
+
+
+def _with_effects(*groups):
+    return [
+        synthetic.result(f"t{place}", baseline="control", effects=list(effects))
+        for place, effects in enumerate(groups)
+    ]
+
+
+def test_effects_over_all_datasets_of_all_trials_are_one_holm_family():
+    results = _with_effects(*[[synthetic.effect(p)] for p in (0.01, 0.04, 0.03, 0.005)])
+
+    effects = _summary(results)["effects"]
+
+    # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") gives 0.03 0.06 0.06 0.02
+    assert pytest.approx([0.03, 0.06, 0.06, 0.02]) == [effect["p_adjusted"] for effect in effects]
+    assert {"holm"} == {effect["adjustment"] for effect in effects}
+
+
+def test_benjamini_hochberg_runs_its_minimum_from_the_largest_p_value():
+    results = _with_effects(*[[synthetic.effect(p)] for p in (0.187, 1e-8, 0.02)])
+
+    effects = _summary(results, adjustment="fdr_bh")["effects"]
+
+    assert pytest.approx([0.187, 3e-8, 0.03]) == [effect["p_adjusted"] for effect in effects]
+
+
+def test_each_dataset_is_a_family_of_its_own():
+    results = _with_effects(
+        [synthetic.effect(0.02), synthetic.effect(0.03, dataset="a"), synthetic.effect(0.01, dataset="b")],
+        [synthetic.effect(0.01), synthetic.effect(0.04, dataset="a")],
+    )
+
+    seen = [(row["dataset"], row["p_adjusted"]) for row in _summary(results)["effects"]]
+
+    assert [
+        ("all", 0.02),
+        ("a", pytest.approx(0.06)),
+        ("b", 0.01),
+        ("all", 0.02),
+        ("a", pytest.approx(0.06)),
+    ] == seen
+
+
+def test_metrics_of_the_family_are_adjusted_together_and_others_are_left_alone():
+    rows = [
+        synthetic.effect(0.01),
+        synthetic.effect(0.03, metric="f1"),
+        synthetic.effect(0.0001, metric="abstained"),
+    ]
+
+    effects = _summary(_with_effects(rows), family=("correct", "f1"))["effects"]
+
+    assert [effect["p_adjusted"] for effect in effects] == [0.02, 0.03, None]
+    assert [effect["adjustment"] for effect in effects] == ["holm", "holm", "none"]
+
+
+def test_an_effect_without_a_p_value_does_not_count_in_the_family():
+    results = _with_effects([synthetic.effect(0.03)], [synthetic.effect(None, difference=None)])
+
+    first, second = _summary(results)["effects"]
+
+    assert (first["p_adjusted"], first["adjustment"]) == (0.03, "holm")
+    assert (second["p_adjusted"], second["adjustment"]) == (None, "none")
+    assert (second["difference"], second["verdict"]) == (None, "inconclusive")
+
+
+def test_the_verdict_is_given_by_the_adjusted_p_value():
+    results = _with_effects([synthetic.effect(0.03)], [synthetic.effect(0.04)])
+
+    assert [row["verdict"] for row in _summary(results)["effects"]] == ["inconclusive"] * 2
+    assert [row["verdict"] for row in _summary(results, adjustment="none")["effects"]] == ["better"] * 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("correct", "better"), ("f1", "better"), ("false_answer", "worse")]
+)
+def test_more_false_answers_are_worse(metric, expected):
+    results = _with_effects([synthetic.effect(0.001, metric=metric, difference=0.1)])
+
+    assert expected == _summary(results)["effects"][0]["verdict"]
+
+
+def test_without_a_margin_nothing_is_equivalent():
+    row = {**synthetic.effect(0.9, difference=0.0), "equivalence_low": -0.01, "equivalence_high": 0.01}
+
+    assert _summary(_with_effects([row]))["effects"][0]["verdict"] == "equivalent"
+    assert _summary(_with_effects([row]), margin=None)["effects"][0]["verdict"] == "inconclusive"
+
+
+def test_the_summary_has_the_fields_of_the_contract():
+    summary = _summary([synthetic.result("control"), *_with_effects([synthetic.effect(0.01)])])
+
+    assert list(summary) == ["schema_version", "run_id", "confidence_level", "trials", "effects", "omnibus"]
+    trial = summary["trials"][0]
+    assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]
+    assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
+    assert set(trial["analyses"]) == {"variance", "selective", "bounds"}
+    assert list(synthetic.OUTCOMES) == list(trial["outcomes"])
+    assert {"mean", "low", "high", "method", "n", "n_clusters"} == set(trial["metrics"]["correct"])
+    contract = (
+        "trial baseline dataset metric n_pairs n_gained n_lost difference low high interval_method test"
+    )
+    contract += " p_value p_adjusted adjustment odds_ratio verdict"
+    added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
+    assert {*contract.split(), *added.split()} == set(summary["effects"][0])
+
+
+def test_a_comparison_with_too_few_pairs_has_no_significant_verdict():
+    row = {**synthetic.effect(0.001), "n_pairs": 90, "n_unpaired": 10}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
+    reason = "10 of 100 items have no pair, which is more than max_error_rate (5%)"
+    assert effect["unbalanced_reason"] == reason
+    (allowed,) = _summary(_with_effects([row]), max_error_rate=0.1)["effects"]
+    assert (allowed["unbalanced"], allowed["unbalanced_reason"]) == (False, None)
+    assert allowed["verdict"] == "better"
+
+
+@pytest.mark.parametrize(("worst_case", "verdict"), [((0.01, 0.2), "better"), ((-0.01, 0.2), "inconclusive")])
+def test_the_worst_case_can_bear_an_unbalanced_verdict_out(worst_case, verdict):
+    bounds = dict(zip(("low", "high"), worst_case, strict=True))
+    row = {**synthetic.effect(0.001), "n_unpaired": 10, "sensitivity": {"worst_case": bounds}}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, verdict)
+    assert effect["sensitivity"] == {"worst_case": bounds}
+
+
+def test_the_tests_of_all_trials_stand_in_the_summary():
+    test = {"dataset": "all", "metric": "correct", "p_value": 0.2}
+
+    assert _summary([synthetic.result("control")], omnibus=[test])["omnibus"] == [test]
+
+
+def test_no_number_that_json_cannot_hold_gets_into_the_summary():
+    nan, infinity = float("nan"), float("inf")
+    row = {**synthetic.effect(nan, difference=nan), "low": -infinity, "equivalence_low": nan}
+    row["odds_ratio"] = {"estimate": infinity, "low": 1.0, "high": infinity, "method": "exact"}
+    broken = synthetic.stats(
+        "t", baseline="b", effects=[row], metrics={"correct": {**synthetic.metric(0.5), "high": nan}}
+    )
+
+    summary = _summary([TrialResult(synthetic.factors(), broken, synthetic.costs("t", nan))])
+
+    assert json.dumps(summary, allow_nan=False)
+    trial = summary["trials"][0]
+    assert trial["metrics"]["correct"]["high"] is None
+    assert (trial["cost_usd"], trial["cost_reason"]) == (None, "the cost is not known")
+    assert tuple(trial["metrics"]["f1"][name] for name in ("mean", "n", "method")) == (
+        None,
+        0,
+        "none: not scored",
+    )
+
+
+def test_an_unknown_cost_stays_unknown_with_its_reason():
+    unpriced = TrialResult(
+        synthetic.factors(),
+        synthetic.stats("t"),
+        synthetic.costs("t", None, reason="no price for small-2025"),
+    )
+
+    trial = _summary([unpriced])["trials"][0]
+
+    assert (trial["cost_usd"], trial["cost_reason"]) == (None, "no price for small-2025")
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ([synthetic.result("t"), synthetic.result("t")], "every trial must be there once"),
+        ([synthetic.result("t", confidence_level=0.9)], "intervals at 0.9, but the run's are at 0.95"),
+        (
+            [TrialResult(synthetic.factors(metrics=3), synthetic.stats("t"), None)],
+            "a factor may not be called metrics",
+        ),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(results, message):
+    with pytest.raises(ValueError, match=message):
+        _summary(results)
+
+
+def _scored(trial, mean, cost=0.42, **changes):
+    own = {**synthetic.stats(trial)["metrics"], "correct": synthetic.metric(mean)}
+    return TrialResult(
+        synthetic.factors(prompt=trial),
+        synthetic.stats(trial, metrics=own, **changes),
+        synthetic.costs(trial, cost),
+    )
+
+
+def test_the_leaderboard_starts_with_the_best_and_ends_with_the_unknown():
+    results = [_scored("none", None), _scored("zero", 0.0), _scored("best", 0.9), _scored("mid", 0.4)]
+
+    rows = leaderboard_rows(_summary(results))
+
+    assert [row["trial"] for row in rows] == ["best", "mid", "zero", "none"]
+
+
+def test_the_leaderboard_has_the_factors_that_are_set_and_counts_what_failed():
+    outcomes = {"answered": 80, "truncated": 5, "refused": 4, "errored": 6, "expired": 3, "missing": 2}
+    summary = _summary([_scored("t", 0.5, outcomes=outcomes)])
+
+    columns, (row,) = leaderboard_columns(summary), leaderboard_rows(summary)
+
+    assert columns[:6] == ["trial", "model", "prompt", "temperature", "replicates", "n_items"]
+    assert (row["failed"], row["truncated"], row["refused"]) == (11, 5, 4)
+    assert (row["correct"], row["f1"], row["false_answer"]) == (0.5, 0.6, None)
+
+
+@pytest.mark.parametrize(
+    ("mean", "cost", "n_requests", "expected"),
+    [
+        (0.5, 1.0, 100, 0.02),
+        (0.5, 1.0, 300, 1 / 150),
+        (0.0, 1.0, 100, None),
+        (0.5, None, 100, None),
+        (None, 1, 100, None),
+    ],
+)
+def test_cost_per_correct_answer_counts_replicates_and_is_unknown_without_one(
+    mean, cost, n_requests, expected
+):
+    (row,) = leaderboard_rows(_summary([_scored("t", mean, cost, n_requests=n_requests)]))
+
+    assert expected == (row["cost_per_correct_usd"] and pytest.approx(row["cost_per_correct_usd"]))
+
+
+def test_effects_become_flat_rows_with_empty_cells_for_what_is_not_there():
+    row = synthetic.effect(0.01)
+    row["odds_ratio"] = {"estimate": 3.5, "low": 2.0, "high": None, "method": "exact"}
+    summary = _summary(_with_effects([row], [synthetic.effect(None, difference=None)]))
+
+    first, second = effect_rows(summary)
+
+    assert tuple(first[f"odds_ratio{end}"] for end in ("", "_low", "_high", "_method")) == (
+        3.5,
+        2.0,
+        None,
+        "exact",
+    )
+    text = csv_text([second], ["trial", "difference", "odds_ratio", "p_adjusted", "verdict"])
+    assert text == "trial,difference,odds_ratio,p_adjusted,verdict\nt1,,,,inconclusive\n"

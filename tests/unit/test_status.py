@@ -1,0 +1,285 @@
+"""The commands that look at runs and ask them to stop: they tell the truth, and write nothing else."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scripts import list_runs, status, stop_run
+from scripts.run.lock import RunLock
+from scripts.run.paths import LOCK_FILE, STARTED_WITH, STATE_FILE
+from tests.fakes.fake_runs import BRIEF, PLAIN, FakeRun, snapshot
+
+OF_THE_STATE = [
+    *(
+        "schema_version",
+        "run_id",
+        "config_hash",
+        "status",
+        "stop_requested",
+        "updated_at",
+        "phases",
+        "trials",
+    ),
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
+    """A run of which half is done, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return FakeRun(tmp_path).complete_phases("prepare", "build", "submit")
+
+
+def ask(run_id: str = "small", **options: str) -> int:
+    pairs = [text for name, value in options.items() for text in (f"--{name}", value)]
+    return stop_run.main(["--run_id", run_id, *pairs])
+
+
+def look(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What `status --json` says."""
+    capsys.readouterr()
+    assert status.main(["--run_id", "small", "--json"]) == 0
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return said
+
+
+def drawn(run: FakeRun) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(status.render(status.describe_run(run.root)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_stopping_writes_the_file_and_says_that_nobody_works_on_the_run(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(reason="wrong prompt") == 0
+    path = Path("experiments/run_small/STOP_REQUESTED")
+    expected = f"{path} is written.  Nobody works on the run now; its next start will be refused.\n"
+    assert capsys.readouterr().out == expected
+    assert json.loads(path.read_text())["reason"] == "wrong prompt"
+
+
+def test_stopping_a_run_that_goes_says_who_will_stop(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunLock(run.root):
+        holder = (run.root / LOCK_FILE).read_text().strip()
+        assert ask() == 0
+    assert f"is written.  The run ({holder}) stops within seconds.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [stop_run.main, status.main])
+def test_a_run_that_is_not_there_is_wrong_usage_and_those_there_are_named(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], command: Any
+) -> None:
+    (run.root.parent / "run_other").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        command(["--run_id", "smal"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "Error: experiments: there is no run 'smal'\n  Runs here: other, small.\n"
+    )
+    assert not (run.root / "STOP_REQUESTED").exists()
+
+
+def test_without_any_run_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        ask("x", experiments_dir="elsewhere")
+    assert capsys.readouterr().err == ("Error: elsewhere: there is no run 'x'\n  There is no run here yet.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.root / "STOP_REQUESTED").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        ask()
+    assert caught.value.code == 1
+    assert "STOP_REQUESTED: cannot be written (Is a directory)\n  Check who owns" in capsys.readouterr().err
+
+
+def test_status_as_json_holds_the_state_the_batches_and_the_money(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = look(capsys)
+    more = ["works_on_it", "batches", "spent_usd", "reserved_usd", "eta_seconds"]
+    assert list(said) == OF_THE_STATE + more
+    assert (said["works_on_it"], said["batches"], said["eta_seconds"]) == (None, [], None)
+    assert (said["spent_usd"], said["reserved_usd"]) == (None, None)
+    assert said["phases"]["submit"]["status"] == "completed"
+
+
+def test_a_dead_writer_reads_as_interrupted(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunLock(run.root):
+        run.save_state(is_live=True)
+        said = look(capsys)
+        assert (said["status"], said["stop_requested"]) == ("running", False)
+        assert f"pid {said['works_on_it'].split('pid ')[1]}" in drawn(run)
+    assert json.loads((run.root / STATE_FILE).read_text())["status"] == "running"
+    said = look(capsys)
+    assert (said["status"], said["works_on_it"]) == ("interrupted", None)
+    assert "interrupted" in drawn(run)
+
+
+def test_a_stop_request_shows(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    ask()
+    assert look(capsys)["stop_requested"] is True
+    assert "stop requested" in drawn(run)
+
+
+def test_what_was_changed_since_the_start_counts_at_once(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.complete_all()
+    assert look(capsys)["status"] == "completed"
+    run.reconfigure(trials={"sweep": {"prompt": ["plain", "brief"], "temperature": [0.0, 1.0]}})
+    assert run.settings
+    said = look(capsys)
+    assert said["status"] == "interrupted"
+    assert said["trials"]["sim__brief__t1"]["status"] == "not_started"
+
+
+@pytest.mark.parametrize("spoil", ["delete", "break"])
+def test_without_its_configuration_file_a_run_is_what_it_was_started_with(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], spoil: str
+) -> None:
+    config = run.experiment.folder / "config.yaml"
+    config.unlink() if spoil == "delete" else config.write_text("run_id: [")
+    assert look(capsys)["phases"]["submit"]["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"files": 3, "overrides": {}}', '{"files": [], "overrides": 1}']
+)
+def test_a_broken_note_of_what_it_was_started_with_does_no_harm(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (run.root / STARTED_WITH).write_text(text)
+    assert look(capsys)["phases"]["submit"]["status"] == "completed"
+
+
+@pytest.mark.parametrize("text", ["", "[", "- a\n", "run_id: small\n", "\x00"])
+def test_a_run_with_a_broken_configuration_is_wrong_usage(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (run.root / STARTED_WITH).unlink()
+    (run.root / "effective_config.yaml").write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        look(capsys)
+    assert caught.value.code == 2
+    message = (
+        "effective_config.yaml: is not what a run's start has written\n  Start the run again: it is renewed."
+    )
+    assert message in capsys.readouterr().err
+
+
+def test_a_copy_of_a_run_does_not_pass_for_the_run(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.root.rename(run.root.with_name("run_copy"))
+    with pytest.raises(SystemExit) as caught:
+        status.main(["--run_id", "copy", "--json"])
+    assert caught.value.code == 2
+    message = f"experiments/run_copy: its configuration says that the run is in {run.root}\n"
+    assert message in capsys.readouterr().err
+
+
+def test_failures_are_shown_with_their_reasons(run: FakeRun) -> None:
+    run.fail("poll", BRIEF, "the batch [b_1] expired")
+    run.fail("prepare", "more", "no item")
+    run.output("prepare", "more").unlink()
+    shown = drawn(run)
+    assert f"{BRIEF}, poll: poll of {BRIEF}: the batch [b_1] expired" in shown
+    assert "prepare: prepare of more: no item" in shown
+
+
+def test_the_rest_is_estimated_from_the_pace_so_far() -> None:
+    started = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=30)).isoformat()
+    phase = {"status": "in_progress", "done": 3, "total": 9, "started_at": started}
+    state = {"status": "running", "phases": {"poll": phase}}
+    assert status.estimate_seconds(state) == pytest.approx(60, rel=0.1)
+    assert status.estimate_seconds({**state, "status": "stopped"}) is None
+    assert status.estimate_seconds({"status": "running", "phases": {"poll": {**phase, "done": 0}}}) is None
+    assert (
+        status.estimate_seconds({"status": "running", "phases": {"poll": {**phase, "started_at": None}}})
+        is None
+    )
+
+
+def test_looking_writes_nothing(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.root / "STOP_REQUESTED").write_text("old")
+    before = snapshot(run.experiment.folder)
+    look(capsys)
+    assert status.main(["--run_id", "small"]) == 0
+    assert list_runs.main([]) == 0
+    assert list_runs.main(["--json"]) == 0
+    assert snapshot(run.experiment.folder) == before
+
+
+@pytest.mark.parametrize("form", ["--watch", "--json"])
+def test_watching_and_json_exclude_each_other(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    with pytest.raises(SystemExit):
+        status.main(["--run_id", "small", "--json", "--watch"])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_watching_ends_quietly_with_ctrl_c(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = []
+
+    def interrupt(_seconds: float) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert status.main(["--run_id", "small", "--watch"]) == 0
+    assert "small" in capsys.readouterr().out
+
+
+def test_an_empty_folder_has_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        assert list_runs.main(["--experiments_dir", str(folder)]) == 0
+        assert capsys.readouterr().out == f"No runs in {folder}.\n"
+        assert list_runs.main(["--experiments_dir", str(folder), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+
+
+def test_runs_are_listed_also_beside_broken_ones(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.complete_all()
+    (run.root.parent / "run_empty").mkdir()
+    (run.root.parent / "run_file").write_text("")
+    (run.root.parent / "run_torn").mkdir()
+    (run.root.parent / "run_torn" / "effective_config.yaml").write_text("run_id: [")
+    assert list_runs.main(["--json"]) == 0
+    empty, small, torn = json.loads(capsys.readouterr().out)
+    assert (small["run_id"], small["status"]) == ("small", "completed")
+    assert (small["completed"], small["trials"], small["error"]) == (2, 2, None)
+    assert (empty["run_id"], empty["status"], empty["trials"]) == ("empty", "unreadable", None)
+    assert "the run has no effective_config.yaml" in empty["error"]
+    assert (torn["run_id"], torn["status"]) == ("torn", "unreadable")
+    assert list_runs.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("small", "2/2", "empty", "torn", "unreadable"))
+
+
+def test_a_failure_that_belongs_to_no_trial_is_listed_too(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.output("prepare", "more").unlink()
+    run.fail("prepare", "more", "no item")
+    assert list_runs.main(["--json"]) == 0
+    [small] = json.loads(capsys.readouterr().out)
+    assert (small["status"], small["completed"]) == ("failed", 0)
+    assert small["error"] == "prepare of more: no item\n  Correct it."
+    assert run.state()["trials"][PLAIN]["error"] is None
