@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--configfile", type=Path, help=f"the experiment (default: {DEFAULT_CONFIG})")
     add("--run_id", help="name of the run, instead of the configuration's")
     add("--cores", type=_positive, help="how many jobs compute at once (default: the profile's)")
-    add("--profile", help="a Snakemake profile, such as profiles/slurm")
+    add("--profile", help="a Snakemake profile, by name or folder")
     add("--ignore_stop", action="store_true", help="go on whatever STOP_REQUESTED says")
     add(
         "--stop_stale_minutes",
