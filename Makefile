@@ -30,15 +30,15 @@ check: setup ## Check format, types and rules
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
-	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m docs.generate --check
 
 docs: setup ## Write what is derived from other files
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 lock: setup ## Pin the newest versions of all dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--group dev pyproject.toml --output-file requirements.lock
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 bench: setup ## Measure job overhead, speed, and how well intervals and tests keep their word
 	$(BIN)/python -m benchmarks.overhead

@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+from scripts.comparison.metrics import METRICS, Better
+from scripts.experiment.schema import config_schema
+
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "3.11"
 """The environment's Python; where the lock has a version per Python, this one's counts."""
@@ -57,7 +60,7 @@ def environment_yml() -> str:
 
 def config_reference() -> str:
     """Render the reference of every configuration key from the schemas."""
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    schema = config_schema()
     providers = yaml.safe_load((ROOT / "workflow/schemas/providers.schema.yaml").read_text())
     lines = [
         "# Configuration reference",
@@ -116,7 +119,22 @@ def yaml_value(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True).strip().removesuffix("\n...").strip()
 
 
-GENERATED = {"environment.yml": environment_yml, "docs/configuration.md": config_reference}
+def metric_table() -> str:
+    """Render ``docs/scorers.md`` with its table of metrics made anew."""
+    page = (ROOT / "docs/scorers.md").read_text()
+    ways = {Better.HIGHER: "higher", Better.LOWER: "lower", Better.NONE: "neither"}
+    cells = ((f"`{m.name}`", m.meaning, ways[m.better], "yes" if m.is_compared else "no") for m in METRICS)
+    rows = [f"| {' | '.join(row)} |" for row in cells]
+    table = "\n".join(["| metric | meaning | better | compared |", "|---|---|---|---|", *rows])
+    mark = "<!-- metrics: written by `make docs` -->\n\n"
+    return re.sub(rf"{mark}.*?\n\n", lambda _: f"{mark}{table}\n\n", page, flags=re.DOTALL)
+
+
+GENERATED = {
+    "environment.yml": environment_yml,
+    "docs/configuration.md": config_reference,
+    "docs/scorers.md": metric_table,
+}
 
 
 def stale_files() -> list[str]:

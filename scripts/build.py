@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.dispatch import check_request
+from scripts.dispatch.payloads import check_request
 from scripts.experiment.datasets import read_prepared
 from scripts.experiment.prompts import Prompt, find_prompt
 from scripts.experiment.settings import Settings

@@ -20,7 +20,7 @@ def mark_phase(run: Path, phase: str, *, out: Path) -> None:
     """Write the marker: the trials it covers, and a digest of what their outputs were made from."""
     settings = read_run_settings(run)
     units = [unit for unit in run_units(settings).values() if unit.phase == phase and unit.name]
-    records = {unit.name: json.loads(Path(unit.record).read_bytes()) for unit in units}
+    records = {unit.name: json.loads(Path(unit.made).read_bytes()) for unit in units}
     made = {name: [record["made_from"], record["outputs"]] for name, record in records.items()}
     marker = {
         "schema_version": 1,

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.dispatch import read_requests
 from scripts.dispatch.key_index import KeySet, RowIndex
 from scripts.dispatch.replies import Settled
+from scripts.dispatch.selection import read_requests
 from scripts.files import atomic_path, read_jsonl
 from scripts.providers import Provider, make_provider
 from scripts.records import Outcome, Reply, Request, Usage

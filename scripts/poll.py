@@ -9,14 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch import (
-    make_sender,
-    read_request_keys,
-    unsent_requests,
-)
 from scripts.dispatch.collecting import PutOff, _to_resend, collect, take_in
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import Attempts
+from scripts.dispatch.selection import read_request_keys, unsent_requests
+from scripts.dispatch.sender import make_sender
 from scripts.errors import ProviderError, StateError
 from scripts.experiment.settings import Settings
 from scripts.files import atomic_open

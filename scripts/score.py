@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.comparison.metrics import NAMES
+from scripts.experiment.dataset_scorer import make_scorer
 from scripts.experiment.datasets import BATCH_ROWS, PreparedItems
-from scripts.experiment.settings import Settings, make_scorer
+from scripts.experiment.settings import Settings
 from scripts.files import atomic_path
 from scripts.records import FAILED_OUTCOMES, Item, Outcome
 from scripts.run.job import phase_job, phase_parser, trial_job
-from scripts.scorers import METRICS, Score, Scorer
+from scripts.scorers import Score, Scorer
 
-NO_SCORE = Score(**dict.fromkeys(METRICS, math.nan))
+NO_SCORE = Score(**dict.fromkeys(NAMES, math.nan))
 COLUMNS = ("dataset", "item_id", "replicate", "outcome")
 
 
@@ -40,7 +42,7 @@ def score_trial(settings: Settings, outcomes: Path, prepared: Sequence[Path], *,
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for batch in _batches(outcomes):
             scores = score_rows(batch.to_pylist(), items, scorers, scores_refusals=scores_refusals)
-            metrics = {name: [getattr(score, name) for score in scores] for name in METRICS}
+            metrics = {name: [getattr(score, name) for score in scores] for name in NAMES}
             columns = {name: batch[name] for name in COLUMNS}
             writer.write_table(pa.table({**columns, **metrics}, schema=schema))
 
@@ -78,7 +80,7 @@ def scores_schema() -> Any:
         ("replicate", pa.int64()),
         ("outcome", pa.string()),
     ]
-    return pa.schema([*texts, *((name, pa.float64()) for name in METRICS)])
+    return pa.schema([*texts, *((name, pa.float64()) for name in NAMES)])
 
 
 def _batches(outcomes: Path) -> Iterator[Any]:

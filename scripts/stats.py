@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
 from scripts.comparison.trial import describe_datasets
@@ -14,7 +15,6 @@ from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.records import Outcome, Trial
 from scripts.run.job import phase_job, phase_parser, trial_job
-from scripts.scorers import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def warm_up() -> None:
     import pandas as pd
 
     scores = pd.DataFrame({"dataset": list("abababab"), "item_id": list("aabbccdd"), "replicate": 0})
-    scores = scores.assign(**dict.fromkeys(METRICS, 1.0))
+    scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
     items = scores[KEY].assign(cluster=range(8), is_unanswerable=False)

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch import live_shards, make_sender, take_from_store, unsent_requests
+from scripts.dispatch.selection import live_shards, unsent_requests
+from scripts.dispatch.sender import make_sender
+from scripts.dispatch.store import take_from_store
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.ledger import Ledger

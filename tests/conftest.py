@@ -6,9 +6,6 @@ import gc
 
 import pytest
 
-collect_ignore = ["conftest.py"]
-"""Collected for its examples, it would be taken for another folder's file of that name."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest test, or one worker has it left when the others have nothing to do."""

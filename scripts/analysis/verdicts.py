@@ -9,12 +9,6 @@ from scripts.analysis.levels import significance_level
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 """Every verdict there is."""
 
-LOWER_IS_BETTER = frozenset({"abstained", "false_answer", "unsupported"})
-"""Metrics of which less is better.
-
-An abstention gives the reader no answer; where abstaining is right, `correct` and `false_answer` say so.
-"""
-
 VERDICT_RULE = (
     "Better or worse: the p-value, adjusted where the metric belongs to the declared family, is below "
     "{significance_level:g}, and the direction is that of the difference. "

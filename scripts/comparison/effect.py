@@ -18,11 +18,9 @@ from scripts.analysis.selective import selective_accuracy_difference
 from scripts.analysis.sensitivity import examine
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import split_difference
-from scripts.analysis.verdicts import LOWER_IS_BETTER
+from scripts.comparison import metrics
 from scripts.comparison.item_scores import (
     ALL,
-    BOUNDS,
-    EFFECT_METRICS,
     KEY,
     Arm,
     add_items,
@@ -109,7 +107,7 @@ def compare(
 
 
 def _pairings(part: pd.DataFrame, arms: tuple[Arm, Arm], names: tuple[str, ...]) -> Iterator[Pairing]:
-    for metric in EFFECT_METRICS:
+    for metric in metrics.COMPARED:
         columns = [metric, f"{metric}_baseline"]
         if metric == "correct" or part[columns].notna().any(axis=None):
             asked = applicable(part, columns)
@@ -118,8 +116,8 @@ def _pairings(part: pd.DataFrame, arms: tuple[Arm, Arm], names: tuple[str, ...])
 
 def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     """One effect, and under ``sensitivity`` what other methods say about it."""
-    pairs = pair_up(*pairing.means, pairing.codes, bounds=BOUNDS)
-    inference = infer_difference(pairs, bounds=BOUNDS) if pairs.n else None
+    pairs = pair_up(*pairing.means, pairing.codes, bounds=metrics.BY_NAME[pairing.metric].range)
+    inference = infer_difference(pairs, bounds=metrics.BY_NAME[pairing.metric].range) if pairs.n else None
     effect = effect_of_pairs(
         pairs,
         inference,
@@ -131,7 +129,7 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     judging: dict[str, Any] = {
         "confidence_level": comparison.confidence_level,
         "margin": comparison.margin,
-        "higher_is_better": pairing.metric not in LOWER_IS_BETTER,
+        "higher_is_better": metrics.higher_is_better(pairing.metric),
     }
     sensitivity = examine(
         pairs,
@@ -146,7 +144,7 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
         resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
         seed=comparison.seed,
         names=pairing.names,
-        bounds=BOUNDS,
+        bounds=metrics.BY_NAME[pairing.metric].range,
         **judging,
     )
     checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
@@ -196,7 +194,7 @@ def _subgroups(pairing: Pairing, comparison: Comparison) -> Iterator[dict[str, A
             resamples=min(comparison.resamples, SUBGROUP_RESAMPLES),
             seed=comparison.seed,
             names=(*pairing.names, "subgroups", field),
-            bounds=BOUNDS,
+            bounds=metrics.BY_NAME[pairing.metric].range,
         )
         yield {"field": field, **dataclasses.asdict(found)}
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.comparison import metrics
 from scripts.files import read_parquet
-from scripts.scorers import METRICS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,14 +19,8 @@ if TYPE_CHECKING:
 ALL = "all"
 """The name of all datasets taken together: every item counts once."""
 
-EFFECT_METRICS = ("correct", "f1", "false_answer")
-"""Metrics that trials are compared on: it is known which way is better."""
-
 KEY = ["dataset", "item_id"]
 """What names an item."""
-
-BOUNDS = (0.0, 1.0)
-"""Smallest and largest value of every metric."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,13 +77,13 @@ def make_arm(rows: pd.DataFrame) -> Arm:
     item = rows.groupby(KEY, sort=True).ngroup().to_numpy()
     replicate = np.unique(rows["replicate"], return_inverse=True)[1]
     shape = (len(means) + 1, int(replicate.max(initial=0)) + 1)
-    replicates = {metric: np.full(shape, np.nan) for metric in METRICS}
+    replicates = {metric: np.full(shape, np.nan) for metric in metrics.NAMES}
     for metric, scores in replicates.items():
         scores[item, replicate] = rows[metric].to_numpy(float)
     return Arm(means.assign(row=np.arange(len(means))), replicates)
 
 
-def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:
+def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = metrics.NAMES) -> pd.DataFrame:
     """
     Average each item's replicates, metric by metric, over those that have a value.
 

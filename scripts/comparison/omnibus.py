@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scripts.analysis.omnibus import omnibus_test
+from scripts.comparison import metrics
 from scripts.comparison.item_scores import (
-    EFFECT_METRICS,
     KEY,
     add_items,
     applicable,
@@ -34,9 +34,9 @@ def compare_all(settings: Settings) -> list[dict[str, Any]]:
         return []
     items = read_items(settings.paths.prepared(settings.config["datasets"]))
     paths = [settings.paths.output("score", name) for name in names]
-    means = [average_replicates(read_scores(path), EFFECT_METRICS).set_index(KEY) for path in paths]
+    means = [average_replicates(read_scores(path), metrics.COMPARED).set_index(KEY) for path in paths]
     tests = []
-    for metric in EFFECT_METRICS:
+    for metric in metrics.COMPARED:
         columns = {str(place): frame[metric] for place, frame in enumerate(means)}
         scores = add_items(_side_by_side(columns), items)
         for dataset, part in by_dataset(scores):

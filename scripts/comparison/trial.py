@@ -11,16 +11,13 @@ from scripts.analysis.intervals import mean_interval
 from scripts.analysis.risk_coverage import answering_risk_coverage
 from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.variance import design_effect, split_variance
-from scripts.comparison.item_scores import ALL, BOUNDS, Arm, applicable, by_dataset
-from scripts.scorers import METRICS
+from scripts.comparison import metrics
+from scripts.comparison.item_scores import ALL, Arm, applicable, by_dataset
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-BOUNDED = ("correct", "f1", "abstained", "false_answer")
-"""Metrics that an answer always has or never has where they apply; so what is not there, is missing."""
 
 
 def describe_datasets(items: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, dict[str, Any]]:
@@ -37,14 +34,17 @@ def _describe(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str
     return {
         "n_items": len(part),
         "metrics": {
-            metric: dataclasses.asdict(
+            metric.name: dataclasses.asdict(
                 mean_interval(
-                    part[metric].to_numpy(float), codes, confidence_level=confidence_level, bounds=BOUNDS
+                    part[metric.name].to_numpy(float),
+                    codes,
+                    confidence_level=confidence_level,
+                    bounds=metric.range,
                 )
             )
-            for metric in METRICS
+            for metric in metrics.METRICS
         },
-        "bounds": {metric: bound_mean(part, arm, metric, confidence_level) for metric in BOUNDED},
+        "bounds": {metric: bound_mean(part, arm, metric, confidence_level) for metric in metrics.COMPLETE},
         "variance": {
             "metric": "correct",
             **dataclasses.asdict(split_variance(arm.replicates["correct"][part["row"]])),
@@ -64,7 +64,7 @@ def bound_mean(part: pd.DataFrame, arm: Arm, metric: str, confidence_level: floa
             arm.replicates[metric][asked["row"]],
             asked["cluster"].to_numpy(),
             confidence_level=confidence_level,
-            bounds=BOUNDS,
+            bounds=metrics.BY_NAME[metric].range,
         )
     return dataclasses.asdict(found)
 

@@ -11,14 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.dispatch import (
-    Sender,
-    hours_since,
-    live_shards,
-    read_request_keys,
-)
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import Attempts
+from scripts.dispatch.selection import live_shards, read_request_keys
+from scripts.dispatch.sender import Sender
+from scripts.dispatch.slots import hours_since
 from scripts.errors import BusyError, NoBatchError, ProviderError
 from scripts.files import file_sha256
 from scripts.money.ledger import Ledger, ShardEntry

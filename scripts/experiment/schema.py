@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.comparison.metrics import COMPARED
 from scripts.errors import shorten
 from scripts.experiment.strict_yaml import KeyPath
 from scripts.files import PROJECT_ROOT
@@ -66,6 +67,7 @@ def config_schema() -> dict[str, Any]:
     import yaml
 
     schema: dict[str, Any] = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+    schema["properties"]["stats"]["properties"]["family"]["items"] = {"enum": list(COMPARED)}
     return schema
 
 

@@ -19,12 +19,13 @@ from scripts.experiment.schema import (
     show_value,
 )
 from scripts.experiment.strict_yaml import KeyPath, read_override, read_yaml
+from scripts.experiment.trials import expand_trials, read_trial
 from scripts.files import PROJECT_ROOT
 from scripts.records import Trial
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
-    from scripts.scorers import Scorer
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +67,10 @@ class Settings:
     @functools.cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial of the run, in the order of the configuration."""
-        from scripts.experiment.trials import expand_trials
-
         return expand_trials(self)
 
     def trial(self, name: str) -> Trial:
         """Find one trial by its slug; a run's jobs read it from its own file rather than expand them all."""
-        from scripts.experiment.trials import read_trial
-
         path = self.paths.trial(name)
         return read_trial(path) if self.is_checked and path.is_file() else self.trial_by_name[name]
 
@@ -194,24 +191,6 @@ def read_run_settings(run_root: Path) -> Settings:
             fix="Start the run again: it is renewed.",
         )
     return Settings(config, str(path), is_checked=True)
-
-
-def make_scorer(settings: Settings, dataset: str) -> Scorer:
-    """
-    Build a dataset's scorer.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such scorer, or an option of it is wrong.
-    """
-    from scripts.scorers import build_scorer
-
-    spec = settings.config["datasets"][dataset]["scorer"]
-    try:
-        return build_scorer(spec)
-    except ValueError as error:
-        raise settings.error(str(error), "datasets", dataset, "scorer", fix="Correct the scorer.") from None
 
 
 def _key_paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

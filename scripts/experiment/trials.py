@@ -10,14 +10,16 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ConfigError, shorten
 from scripts.experiment.schema import config_schema, did_you_mean, explain_schema_error
-from scripts.experiment.settings import Settings
 from scripts.experiment.strict_yaml import read_scalar
 from scripts.files import atomic_open, read_json, write_json
 from scripts.records import Trial, digest
+
+if TYPE_CHECKING:
+    from scripts.experiment.settings import Settings
 
 FORMS = ("sweep", "table", "list")
 NOT_SAMPLING = ("model", "prompt", "replicates")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.dispatch import find_sources, read_answers
 from scripts.dispatch.key_index import KeySet
+from scripts.dispatch.store import find_sources, read_answers
 from scripts.experiment.datasets import read_items
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings

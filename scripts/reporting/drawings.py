@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.comparison import metrics
 from scripts.records import Outcome
-from scripts.reporting import figures, sentences, summary
+from scripts.reporting import figures, summary
 from scripts.reporting.scatter import Scatter, abstention_scatter, cost_scatter
 from scripts.reporting.tables import MISSING, count, interval, level, p_words, percent, points
 
@@ -116,10 +117,10 @@ def _effect_panel(
     part: figures.ForestGroup, layout: figures.Forest, metric: str, group: str, *, is_last: bool
 ) -> Panel:
     about = "all datasets" if part.name == "all" else part.name
-    heading = f"{sentences.metric_name(metric)}, compared with {about}" if group == "baseline" else about
+    heading = f"{metrics.heading(metric)}, compared with {about}" if group == "baseline" else about
     rows = tuple(
         Row(
-            label=row.effect["trial"] if group == "baseline" else sentences.metric_name(row.effect["metric"]),
+            label=row.effect["trial"] if group == "baseline" else metrics.heading(row.effect["metric"]),
             text=effect_words(row.effect),
             kind=_look(row.effect),
             span=row.span,

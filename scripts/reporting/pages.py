@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.comparison.metrics import heading
 from scripts.reporting import drawings, sentences, tables, views
 from scripts.reporting.page_content import RunPage, TrialPage
 
@@ -122,7 +123,7 @@ def _environment() -> Environment:
         tables.excerpt,
         sentences.adjustment_name,
         sentences.gap_words,
-        sentences.metric_name,
+        heading,
         sentences.reason,
         drawings.effect_words,
         svg_link,

@@ -8,20 +8,12 @@ from typing import Any
 
 from scripts.analysis.levels import equivalence_level, significance_level
 from scripts.analysis.verdicts import VERDICT_RULE
+from scripts.comparison.metrics import heading
 from scripts.records import FAILED_OUTCOMES
 from scripts.reporting.figures import by_difference
 from scripts.reporting.page_content import Methods
 from scripts.reporting.robustness import headline_note
 from scripts.reporting.tables import compact, count, decimal, finite, interval, level, p_words, plural, points
-
-METRIC_NAMES = {
-    "correct": "Correct",
-    "f1": "F1",
-    "abstained": "Abstained",
-    "false_answer": "False answers",
-    "unsupported": "Unsupported",
-}
-"""Headings of the metrics; another metric is called by its own name."""
 
 _ADJUSTMENTS = {
     "holm": "Holm",
@@ -60,11 +52,6 @@ class Gap:
     """Requests of the trial without an answer, by outcome."""
     baseline_failed: str
     """The same of the baseline."""
-
-
-def metric_name(metric: str) -> str:
-    """Heading of a metric."""
-    return METRIC_NAMES.get(metric, metric)
 
 
 def adjustment_name(adjustment: str) -> str:
@@ -124,7 +111,7 @@ def _claim(effect: Mapping[str, Any], difference: float | None, verdict: str) ->
                 f"answers {size} points {'more' if difference > 0 else 'fewer'} questions correctly than",
                 "",
             )
-        return f"is {size} points {'higher' if difference > 0 else 'lower'} in {metric_name(metric)} than", ""
+        return f"is {size} points {'higher' if difference > 0 else 'lower'} in {heading(metric)} than", ""
     if verdict == "equivalent":
         return "is as good as", ", within the equivalence margin"
     return "shows no clear difference from", ""
@@ -294,7 +281,7 @@ def _scoring(methods: Methods) -> str:
 
 def multiplicity(methods: Methods) -> str:
     """Say how p-values were adjusted for each other."""
-    family = ", ".join(metric_name(metric) for metric in methods.family)
+    family = ", ".join(heading(metric) for metric in methods.family)
     if methods.adjustment == "none":
         return "The p-values are not adjusted for the number of comparisons."
     return (

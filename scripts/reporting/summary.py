@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scripts.analysis.multiplicity import adjust
-from scripts.analysis.verdicts import LOWER_IS_BETTER, unbalanced_reason, verdict
+from scripts.analysis.verdicts import unbalanced_reason, verdict
+from scripts.comparison import metrics
 from scripts.records import FAILED_OUTCOMES, Outcome
 from scripts.reporting.tables import finite
 
 SCHEMA_VERSION = 1
-
-METRICS = ("correct", "f1", "abstained", "false_answer")
-"""Metrics that every trial's row has, scored or not."""
 
 LEADERBOARD_TAIL = (
     "n_items",
@@ -26,9 +24,7 @@ LEADERBOARD_TAIL = (
     "correct",
     "correct_low",
     "correct_high",
-    "f1",
-    "abstained",
-    "false_answer",
+    *metrics.NAMES[1:],
     "failed",
     "truncated",
     "refused",
@@ -281,9 +277,9 @@ def _trial(result: TrialResult) -> dict[str, Any]:
     }
 
 
-def _metrics(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    names = dict.fromkeys((*METRICS, *metrics))
-    return {name: _metric(metrics.get(name, _NO_METRIC)) for name in names}
+def _metrics(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    names = dict.fromkeys((*metrics.NAMES, *found))
+    return {name: _metric(found.get(name, _NO_METRIC)) for name in names}
 
 
 def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
@@ -334,7 +330,7 @@ def _verdict(
         equivalence_low=finite(low),
         equivalence_high=finite(high),
         margin=margin,
-        higher_is_better=effect["metric"] not in LOWER_IS_BETTER,
+        higher_is_better=metrics.higher_is_better(effect["metric"]),
         is_unbalanced=effect["unbalanced"],
         worst_case=_worst_case(effect["sensitivity"]),
     )
@@ -348,17 +344,17 @@ def _worst_case(sensitivity: Mapping[str, Any] | None) -> tuple[float, float] | 
 
 
 def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
-    metrics, outcomes = trial["metrics"], trial["outcomes"]
+    means, outcomes = trial["metrics"], trial["outcomes"]
     factors = {name: value for name, value in trial.items() if name not in _RESERVED}
     return {
         "trial": trial["trial"],
         **factors,
         "n_items": trial["n_items"],
         "n_requests": trial["n_requests"],
-        "correct": metrics["correct"]["mean"],
-        "correct_low": metrics["correct"]["low"],
-        "correct_high": metrics["correct"]["high"],
-        **{name: metrics[name]["mean"] for name in ("f1", "abstained", "false_answer")},
+        "correct": means["correct"]["mean"],
+        "correct_low": means["correct"]["low"],
+        "correct_high": means["correct"]["high"],
+        **{name: means[name]["mean"] for name in metrics.NAMES[1:]},
         "failed": n_failed(outcomes),
         "truncated": outcomes["truncated"],
         "refused": outcomes["refused"],

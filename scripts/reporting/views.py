@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from scripts.comparison import metrics
 from scripts.records import Outcome
 from scripts.reporting import drawings, embed, figures, robustness, sentences, spending, summary, trial_notes
 from scripts.reporting.examples import group_examples
@@ -300,7 +301,7 @@ def _behaviour(trials: Sequence[Mapping[str, Any]]) -> list[str]:
 def _missing_notes(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     """Why a mean is not there, once for each metric and reason."""
     notes = [
-        f"{sentences.metric_name(name)} ({sentences.reason(metric['method'])})"
+        f"{metrics.heading(name)} ({sentences.reason(metric['method'])})"
         for trial in trials
         for name, metric in trial["metrics"].items()
         if metric["mean"] is None

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import DataError, shorten
+from scripts.experiment.dataset_scorer import make_scorer
 from scripts.experiment.datasets import OWN_FIELDS, read_items
 from scripts.experiment.prompts import Prompt, check_fields, find_prompt, load_template, used_fields
 from scripts.experiment.schema import did_you_mean, explain_schema_error
-from scripts.experiment.settings import Settings, make_scorer
+from scripts.experiment.settings import Settings
 from scripts.money.price_book import find_price
 from scripts.providers import PROVIDERS, provider_class
 from scripts.providers.options import provider_schema

@@ -36,7 +36,7 @@ class Job:
     """Digest of the settings and code behind the outputs, as the rule computed it."""
 
     @property
-    def record_path(self) -> Path:
+    def made_path(self) -> Path:
         """The record of what was made, beside the outputs."""
         return RunPaths(self.run).made(self.phase, self.unit)
 
@@ -87,7 +87,7 @@ def phase_job(job: Job) -> Iterator[Settings]:
             "inputs": inputs,
             "outputs": {str(path): identify(path) for path in job.outputs},
         }
-        write_json(job.record_path, record)
+        write_json(job.made_path, record)
         job.error_path.unlink(missing_ok=True)
 
 

@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.experiment.dataset_scorer import make_scorer
 from scripts.experiment.prompts import find_prompt
-from scripts.experiment.settings import Settings, make_scorer
-from scripts.files import PROJECT_ROOT, cached_sha256
+from scripts.experiment.settings import Settings
+from scripts.files import cached_sha256
 from scripts.money.price_book import find_price
 from scripts.providers import make_provider
 from scripts.records import Item, Trial, digest
 from scripts.reporting.embed import items_budget
+from scripts.run.phase_code import phase_code_digest
 from scripts.scorers.python import PythonScorer
-
-CODE = {
-    "parse": (
-        "parse",
-        "replies",
-        "providers/base",
-        "providers/chat",
-        "providers/responses",
-        "providers/anthropic_rows",
-        "providers/fireworks_rows",
-        "providers/mistral_rows",
-    ),
-    "score": ("score", "scorers"),
-    "stats": ("stats", "trial_stats", "effect_stats", "item_scores", "analysis"),
-    "costs": ("costs", "attempts", "pricing", "rates"),
-    "report": (
-        "report",
-        "reporting",
-        "item_scores",
-        "item_costs",
-        "attempts",
-        "cost_comparison",
-        "rates",
-        "analysis",
-    ),
-}
-"""Code that a phase's outputs hang on; none for the phases before money is spent: an edit must not resend."""
 
 NOBODY = Item("", "", ())
 
@@ -62,7 +35,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     unit : str
         A dataset (prepare) or a trial; an empty text is the whole run (report).
     """
-    about: dict[str, Any] = {"phase": phase, "code": code_digest(*CODE.get(phase, ()))}
+    about: dict[str, Any] = {"phase": phase, "code": phase_code_digest(phase)}
     config = settings.config
     if phase == "prepare":
         source = settings.find_file(config["datasets"][unit]["path"], "datasets", unit, "path")
@@ -90,20 +63,6 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         trials = settings.trials if not unit else (settings.trial_by_name[unit],)
         about |= {"trials": [_trial_facts(trial) for trial in trials]}
     return digest(about)
-
-
-@functools.cache
-def code_digest(*names: str) -> str:
-    """Digest of modules and packages under ``scripts/``, by their paths there without an ending."""
-    code = hashlib.sha256()
-    for name in names:
-        path = PROJECT_ROOT / "scripts" / name
-        files = sorted(path.rglob("*")) if path.is_dir() else [path.with_suffix(".py")]
-        for file in files:
-            if file.is_file() and "__pycache__" not in file.parts:
-                code.update(str(file.relative_to(PROJECT_ROOT)).encode())
-                code.update(file.read_bytes())
-    return code.hexdigest()
 
 
 def _trial_facts(trial: Trial) -> dict[str, Any]:

@@ -7,6 +7,7 @@ earlier run has left behind (an output, a marker) counts for nothing.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clock import now
-from scripts.errors import PipelineError
+from scripts.errors import PipelineError, StateError
 from scripts.experiment.settings import Settings
-from scripts.files import cached_sha256
+from scripts.files import cached_sha256, write_json
 from scripts.records import PHASES, digest
-from scripts.run.lock import read_holder
+from scripts.run.folder import present_settings
+from scripts.run.lock import RunLock, read_holder
 from scripts.run.paths import RunPaths
 from scripts.run.provenance import made_from
 from scripts.run.stop import make_stop_token
@@ -46,8 +48,8 @@ class Unit:
     phase: str
     name: str
     """Dataset or trial; empty for the whole run."""
-    record: str
-    """Path of the record of what was made."""
+    made: str
+    """Path of what its outputs were made from."""
     error: str
     """Path of the reason of a failure."""
     outputs: tuple[str, ...]
@@ -62,7 +64,7 @@ class Finding:
     is_done: bool
     is_ready: bool
     """Whether everything that it reads is done."""
-    has_record: bool = False
+    was_made: bool = False
     """Whether it was done at some time, even if that is out of date."""
     started_at: str | None = None
     finished_at: str | None = None
@@ -116,13 +118,13 @@ class RunView:
         findings: dict[tuple[str, str], Finding] = {}
         for key, unit in self.units.items():
             is_ready = all(findings[other].is_done for other in unit.upstream)
-            has_record = self._stat(unit.record) is not None
-            record = self._read(unit.record) if is_ready else None
+            was_made = self._stat(unit.made) is not None
+            record = self._read(unit.made) if is_ready else None
             if record is not None and self._is_current(unit, record):
                 times = _moment(record.get("started_at")), _moment(record.get("finished_at"))
                 findings[key] = Finding(True, True, True, *times)
             else:
-                findings[key] = Finding(False, is_ready, has_record, error=self._read_error(unit))
+                findings[key] = Finding(False, is_ready, was_made, error=self._read_error(unit))
         return findings
 
     def _is_current(self, unit: Unit, record: Mapping[str, Any]) -> bool:
@@ -227,6 +229,24 @@ def present_state(settings: Settings) -> dict[str, Any]:
     )
 
 
+def sync_run_state(run_root: str | os.PathLike[str]) -> dict[str, Any]:
+    """
+    Bring ``run_state.json`` up to date with the outputs, and return what it says.
+
+    While a process works on the run, that process alone writes the file.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no configuration that can be read.
+    """
+    settings = present_settings(Path(run_root))
+    state = present_state(settings)
+    with contextlib.suppress(StateError), RunLock(settings.run_root):
+        write_json(settings.paths.state, state)
+    return state
+
+
 def derive_state(
     view: RunView, *, is_live: bool, ended: str | None = None, stop_requested: bool = False
 ) -> dict[str, Any]:
@@ -275,7 +295,7 @@ def _run_status(findings: Mapping[tuple[str, str], Finding], *, is_live: bool, e
         return ended
     if any(finding.error for finding in findings.values()):
         return "failed"
-    return "interrupted" if any(finding.has_record for finding in findings.values()) else "not_started"
+    return "interrupted" if any(finding.was_made for finding in findings.values()) else "not_started"
 
 
 def _phase_state(phase: str, findings: Mapping[tuple[str, str], Finding], status: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.scorers.base import METRICS, Score, Scorer
+from scripts.scorers.base import Score, Scorer
 
-__all__ = ["METRICS", "SCORERS", "Score", "Scorer", "build_scorer", "scorer_names"]
+__all__ = ["SCORERS", "Score", "Scorer", "build_scorer", "scorer_names"]
 
 SCORERS: Mapping[str, str] = {
     "multiple_choice": "scripts.scorers.multiple_choice:MultipleChoice",

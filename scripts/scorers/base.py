@@ -9,9 +9,6 @@ from typing import Protocol
 from scripts.records import Item
 from scripts.scorers.text import is_phrase, normalize_answer
 
-METRICS = ("correct", "f1", "abstained", "false_answer", "unsupported")
-"""The names of a score's metrics, in the order of its fields."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Score:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import cast
 
+from scripts.comparison.metrics import NAMES
 from scripts.records import Item
-from scripts.scorers.base import METRICS, Score, is_abstention, judge
+from scripts.scorers.base import Score, is_abstention, judge
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 Returned = Score | bool | float | Mapping[str, float]
@@ -113,14 +114,14 @@ def _is_about(error: ModuleNotFoundError, name: str) -> bool:
 def _metrics(returned: object) -> dict[str, float]:
     if not isinstance(returned, Mapping):
         return {"correct": _in_unit(returned, "correct")}
-    unknown = sorted(map(repr, set(returned) - set(METRICS)))
+    unknown = sorted(map(repr, set(returned) - set(NAMES)))
     if unknown:
-        raise ValueError(f"gave {', '.join(unknown)}; the metrics are {', '.join(METRICS)}")
+        raise ValueError(f"gave {', '.join(unknown)}; the metrics are {', '.join(NAMES)}")
     return {name: _in_unit(value, name) for name, value in returned.items()}
 
 
 def _checked(score: Score) -> Score:
-    given = {name: getattr(score, name) for name in METRICS}
+    given = {name: getattr(score, name) for name in NAMES}
     return Score(
         **{
             name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)

@@ -78,7 +78,7 @@ class FakeRun:
         return Path(self.unit(phase, name).outputs[0])
 
     def record(self, phase: str, name: str) -> Path:
-        return Path(self.unit(phase, name).record)
+        return Path(self.unit(phase, name).made)
 
     def start(self) -> Settings:
         """Write what jobs read, as the start of a run does."""

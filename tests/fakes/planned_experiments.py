@@ -10,10 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.experiment.settings import dump_config
+from scripts.build import build_trial
+from scripts.comparison.metrics import NAMES
+from scripts.experiment.settings import Settings, dump_config
+from scripts.experiment.trials import Trial
+from scripts.money.ledger import Ledger, write_keys
 from scripts.plan import main
+from scripts.prepare import prepare_dataset
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from tests.fakes.small_experiments import SmallExperiment
 
 BRIEF, PLAIN = "sim__brief__t0", "sim__plain__t0"
@@ -62,7 +66,7 @@ def write_pilot(
     for trial, items in scores.items():
         rows = [
             {"dataset": "quiz", "item_id": f"i{number}", "replicate": replicate, "outcome": "answered"}
-            | dict.fromkeys(METRICS, score)
+            | dict.fromkeys(NAMES, score)
             for number, replicates in enumerate(items)
             for replicate, score in enumerate(replicates)
         ]
@@ -76,3 +80,27 @@ def write_pilot(
             column = pa.array([tokens, None], pa.int64())
             pq.write_table(pa.table({"output_tokens": column}), folder / "parse" / "outcomes.parquet")
     return loaded.run_root
+
+
+def build_requests(loaded: Settings, trial: Trial) -> Path:
+    """Do what prepare and build do for one trial."""
+    prepared = []
+    for name, entry in loaded.config["datasets"].items():
+        prepared.append(loaded.run_root / "datasets" / f"{name}.parquet")
+        prepared[-1].parent.mkdir(parents=True, exist_ok=True)
+        prepare_dataset(Path(entry["path"]), limit=loaded.config["limit_items"], out=prepared[-1])
+    out = loaded.run_root / f"{trial.name}.jsonl"
+    build_trial(loaded, trial, prepared, out=out)
+    return out
+
+
+def enter_shard(
+    loaded: Settings, trial: str, keys: list[str], *, state: str = "submitted", **facts: Any
+) -> None:
+    """Enter keys as a shard of the ledger."""
+    with Ledger(loaded.run_root / "ledger" / trial) as ledger:
+        temporary = ledger.folder / "keys.tmp"
+        write_keys(temporary, keys)
+        shard = ledger.plan(attempt=1, keys=temporary, n_requests=len(keys))
+        ledger.record("intent", shard, key="k", model="sim", **facts)
+        ledger.record(state, shard)

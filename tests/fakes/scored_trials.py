@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scripts.comparison.metrics import NAMES
 from scripts.experiment.datasets import item_row, prepared_schema
+from scripts.experiment.settings import Settings
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
-from scripts.scorers import METRICS
 from scripts.stats import stats_trial
 from tests.fakes.sending_fakes import make_settings
 
@@ -48,7 +50,7 @@ class Bench:
         """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
         frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
-        for metric in METRICS[1:]:
+        for metric in NAMES[1:]:
             frame[metric] = math.nan
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
@@ -75,3 +77,32 @@ def rows(values, *, dataset="d"):
 def effect_of(stats, metric="correct", dataset="all"):
     (found,) = [e for e in stats["effects"] if (e["metric"], e["dataset"]) == (metric, dataset)]
     return found
+
+
+def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[str | None]) -> Settings:
+    """A run whose trials have these values for ``correct``; its last two items cannot be answered."""
+    n_items = len(clusters)
+    sweep = {"model": ["m"], "prompt": ["p"], "temperature": [place / 10 for place in range(len(values))]}
+    settings = make_settings(root, n_items=n_items, trials={"sweep": sweep})
+    prepared = settings.run_root / "datasets" / "d.parquet"
+    prepared.parent.mkdir(parents=True, exist_ok=True)
+    items = [
+        Item(f"q{n}", "?", ("a",), cluster=cluster, is_unanswerable=n >= n_items - 2)
+        for n, cluster in enumerate(clusters)
+    ]
+    pq.write_table(
+        pa.Table.from_pylist([item_row(item) for item in items], schema=prepared_schema()), prepared
+    )
+    for trial, column in zip(settings.trials, values, strict=True):
+        frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(n_items)], "correct": column})
+        frame = frame.assign(
+            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
+        )
+        frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
+        path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
+    return settings
+
+
+SCORES = [[1.0, 1, 1, 0, 1, 1], [0.0, 1, 0, 0, 1, math.nan], [0.0, 0, 1, 0, 0, 1]]

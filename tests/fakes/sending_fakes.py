@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from scripts.dispatch import Sender, live_shards, make_sender, unsent_requests
+from scripts.dispatch.selection import live_shards, unsent_requests
+from scripts.dispatch.sender import Sender, make_sender
 from scripts.experiment.settings import Settings, load_settings
 from scripts.files import dump_line, read_jsonl
 from scripts.money.ledger import Ledger, ShardEntry

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from scripts.errors import ConfigError
 from scripts.experiment.settings import Settings, load_settings
 from scripts.run.checks import check_settings
 
@@ -55,3 +57,18 @@ class SmallExperiment:
         settings = self.load(**changes)
         check_settings(settings)
         return settings
+
+
+MINIMAL = """\
+run_id: small
+datasets: {quiz: {path: quiz.jsonl, scorer: short_answer}}
+prompts: {plain: {user: plain.md}}
+models: {sim: {provider: simulated}}
+trials: {sweep: {prompt: [plain]}}
+"""
+
+
+def refusal(load: Callable[..., Settings], *args: Any, **kwargs: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(*args, **kwargs)
+    return str(caught.value)

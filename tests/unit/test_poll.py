@@ -1,68 +1,16 @@
 from __future__ import annotations
 
-import json
-import threading
-import time
-
 import pytest
 
-from scripts import poll
-from scripts.dispatch import collecting, unsent_requests
-from scripts.errors import DataError, ProviderError, StateError
-from scripts.money.ledger import Ledger, read_shards
-from scripts.poll import poll_trial
-from scripts.providers import BatchState, BatchStatus
-from scripts.records import Outcome
-from scripts.run.job import say_once
-from scripts.run.stop import StopRequested, StopToken
+from scripts.errors import ProviderError, StateError
+from tests.fakes.polled_trials import Bench
 from tests.fakes.sending_fakes import (
-    FakeProvider,
-    Killed,
     answer_row,
     error_row,
     events,
-    ledger_of,
-    make_fake_sender,
     make_requests,
-    make_settings,
-    send,
     write_requests,
 )
-
-
-class Bench:
-    """A run with one trial and a scripted provider in the place of its own."""
-
-    def __init__(self, root, monkeypatch, requests, **extra):
-        self.settings = make_settings(root, **{"max_error_rate": 1.0, **extra})
-        self.trial = self.settings.trials[0]
-        self.provider = FakeProvider()
-        self.folder = self.settings.run_root / "ledger" / self.trial.name
-        self.requests = write_requests(root / "requests.jsonl", requests)
-        self.out = root / "replies.jsonl"
-        monkeypatch.setattr(poll, "make_sender", self.make_sender)
-
-    def make_sender(self, settings, trial, ledger):
-        return make_fake_sender(self.settings, ledger, self.provider)
-
-    def submit(self):
-        with Ledger(self.folder) as ledger:
-            sender = self.make_sender(self.settings, self.trial, ledger)
-            sender.send(unsent_requests(self.requests, ledger), attempt=1)
-
-    def poll(self):
-        poll_trial(self.settings, self.trial, self.requests, out=self.out)
-        return [json.loads(line) for line in self.out.read_text().splitlines()]
-
-    def run(self):
-        self.submit()
-        return self.poll()
-
-    def outcomes(self, rows):
-        from scripts.dispatch.replies import Settled
-
-        last = {row["request_key"]: Settled.from_json(row).read(self.provider).outcome for row in rows}
-        return list(last.values())
 
 
 @pytest.fixture
@@ -92,167 +40,10 @@ def test_a_second_poll_writes_the_same_bytes_and_asks_nothing(bench):
     assert bench.provider.n_looks == n_looks
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [
-        (BatchStatus.DONE, Outcome.MISSING),
-        (BatchStatus.EXPIRED, Outcome.EXPIRED),
-        (BatchStatus.FAILED, Outcome.ERRORED),
-        (BatchStatus.CANCELLED, Outcome.MISSING),
-    ],
-)
-def test_a_batch_that_ends_without_rows_gives_every_request_an_outcome(bench, status, outcome):
-    bench.provider.respond = lambda *_: []
-    bench.provider.status_of = lambda _: BatchState(status, "x", error="the file: was bad")
-    rows = bench.run()
-    assert bench.outcomes(rows) == [outcome] * 4
-    assert [batch["attempt"] for batch in bench.provider.batches.values()] == [1, 2, 3]
-    assert len(rows) == 12
-
-
-def test_only_what_failed_is_sent_again_in_one_small_batch_and_not_for_ever(bench):
-    def respond(keys, attempt):
-        rows = [answer_row(key) for key in keys]
-        if attempt == 1:
-            return [rows[0], error_row(keys[1]), error_row(keys[2], "batch_expired", 0)]
-        return [answer_row(keys[0], "late"), error_row(keys[1])]
-
-    bench.provider.respond = respond
-    rows = bench.run()
-    sizes = [len(batch["keys"]) for batch in bench.provider.batches.values()]
-    assert sizes == [4, 3, 2]
-    assert bench.outcomes(rows) == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.ANSWERED, Outcome.ERRORED]
-    assert [row["attempt"] for row in rows] == [1, 1, 2, 1, 2, 3, 1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        lambda key: answer_row(key, "cut off", finish_reason="length"),
-        lambda key: answer_row(key, None, finish_reason="content_filter"),
-        lambda key: answer_row(key, None, message={"content": None, "refusal": "no"}),
-        lambda key: error_row(key, "invalid_request", 400),
-    ],
-)
-def test_truncated_refused_and_hopeless_requests_are_never_sent_again(bench, row):
-    bench.provider.respond = lambda keys, _: [row(key) for key in keys]
-    bench.run()
-    assert len(bench.provider.batches) == 1
-
-
-def test_a_provider_that_does_not_resend_is_asked_once(bench, monkeypatch):
-    monkeypatch.setattr(FakeProvider, "resends", False)
-    bench.provider.respond = lambda *_: []
-    assert bench.outcomes(bench.run()) == [Outcome.MISSING] * 4
-    assert len(bench.provider.batches) == 1
-
-
-def test_a_row_that_comes_twice_counts_once_and_is_reported(bench, capsys):
-    bench.provider.respond = lambda keys, _: [
-        *(answer_row(key, "first") for key in keys),
-        answer_row(keys[0], "again"),
-    ]
-    rows = bench.run()
-    assert len(rows) == 4
-    assert rows[0]["row"]["response"]["body"]["choices"][0]["message"]["content"] == "first"
-    assert "1 rows came again and count once" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("stranger", ["nobody", "\ud800"])
-def test_a_row_that_answers_no_request_is_named_and_nothing_is_lost(bench, stranger):
-    bench.provider.respond = lambda keys, _: [*map(answer_row, keys), answer_row(stranger)]
-    bench.submit()
-    with pytest.raises(DataError, match=r"s0001\.replies\.jsonl, line 5: request .* was never sent"):
-        bench.poll()
-    raw = bench.folder / "s0001.replies.jsonl"
-    raw.write_text("".join(raw.read_text().splitlines(keepends=True)[:4]))
-    assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
-    assert len(bench.provider.batches) == 1
-
-
-@pytest.mark.parametrize("line", ["{}", "{", "[]", '{"custom_id": 7}'])
-def test_a_line_that_is_no_row_is_named(bench, line):
-    bench.submit()
-    bench.provider.fetch = lambda _, into: into.write_text(line + "\n")
-    with pytest.raises(DataError, match=r"s0001\.replies\.jsonl, line 1"):
-        bench.poll()
-
-
-def test_empty_lines_and_carriage_returns_do_not_matter(bench):
-    bench.submit()
-    keys = bench.provider.sent
-    text = "\r\n\n".join(json.dumps(answer_row(key)) for key in keys)
-    bench.provider.fetch = lambda _, into: into.write_bytes(text.encode())
-    assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
-
-
-def test_an_unknown_status_is_polled_on_and_told_once(bench, capsys):
-    say_once.cache_clear()
-    unknown = [BatchStatus.UNKNOWN] * 3
-    states = iter([*unknown, BatchStatus.QUEUED, BatchStatus.FINALIZING, BatchStatus.DONE])
-    bench.provider.status_of = lambda _: BatchState(next(states), "resting")
-    assert len(bench.run()) == 4
-    assert capsys.readouterr().err.count("the status 'resting' is not known here") == 1
-
-
-@pytest.mark.parametrize(("is_final", "n_batches"), [(True, 1), (False, 3)])
-def test_a_batch_that_fails_for_good_is_not_sent_again(bench, is_final, n_batches):
-    failed = BatchState(BatchStatus.FAILED, "failed", error="model_not_found", is_final=is_final)
-    bench.provider.status_of = lambda _: failed
-    bench.provider.respond = lambda keys, attempt: []
-    assert bench.outcomes(bench.run()) == [Outcome.ERRORED] * 4
-    assert len(bench.provider.batches) == n_batches
-
-
-def test_what_waits_for_a_full_queue_goes_on_when_a_batch_of_another_trial_ends(tmp_path, monkeypatch):
-    bench = Bench(tmp_path, monkeypatch, make_requests(4), providers={"simulated": {"poll_seconds": 20}})
-    send(bench.settings, FakeProvider(), make_requests(1, text="Other"), trial="other")
-    states = iter([BatchState(BatchStatus.FAILED, "failed", error="full", is_put_off=True)])
-    bench.provider.status_of = lambda _: next(states, BatchState(BatchStatus.DONE, "completed"))
-
-    def end_the_other():
-        with ledger_of(bench.settings, "other") as ledger:
-            ledger.record("terminal", "s0001", status="done")
-
-    timer = threading.Timer(0.5, end_the_other)
-    timer.start()
-    started = time.monotonic()
-    assert len(bench.run()) == 4
-    timer.join()
-    assert time.monotonic() - started < 10
-    assert [len(batch["keys"]) for batch in bench.provider.batches.values()] == [4, 4]
-
-
 def test_requests_of_one_key_have_one_row_and_both_count(tmp_path, monkeypatch, capsys):
     bench = Bench(tmp_path, monkeypatch, make_requests(2) * 2)
     assert len(bench.run()) == 2
     assert "4 answered" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seconds", [0.0, 30.0])
-def test_a_stop_ends_the_wait_soon_and_loses_nothing(bench, seconds, monkeypatch):
-    monkeypatch.setattr(collecting, "FIRST_WAIT_S", seconds)
-    bench.provider.status_of = lambda _: BatchState(BatchStatus.RUNNING, "running")
-    bench.submit()
-    stop = StopToken(bench.settings.run_root)
-    threading.Timer(0.2, stop.set).start()
-    started = time.monotonic()
-    with pytest.raises(StopRequested):
-        bench.poll()
-    assert time.monotonic() - started < 4
-    stop.path.unlink()
-    bench.provider.status_of = lambda _: BatchState(BatchStatus.DONE, "completed")
-    assert len(bench.poll()) == 4
-    assert len(bench.provider.batches) == 1
-
-
-def test_a_batch_that_takes_too_long_fails_the_trial(tmp_path, monkeypatch):
-    options = {"simulated": {"poll_seconds": 0.01, "max_wait_hours": 0.00001}}
-    bench = Bench(tmp_path, monkeypatch, make_requests(1), providers=options)
-    bench.provider.status_of = lambda _: BatchState(BatchStatus.RUNNING, "running")
-    bench.submit()
-    with pytest.raises(ProviderError, match=r"batch b1 is not done after 0\.0 hours"):
-        bench.poll()
 
 
 def test_too_many_failures_fail_the_trial_but_what_came_is_kept(tmp_path, monkeypatch):
@@ -265,68 +56,6 @@ def test_too_many_failures_fail_the_trial_but_what_came_is_kept(tmp_path, monkey
     with pytest.raises(ProviderError, match=r"1 of 4 requests failed \(1 errored\): 25.0%, but max_error"):
         bench.poll()
     assert len(bench.out.read_text().splitlines()) == 4
-
-
-KILLS = ["fetch", "terminal", "downloaded", "reconciled"]
-
-
-@pytest.mark.parametrize("place", KILLS)
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_kill_while_collecting_loses_nothing(bench, monkeypatch, place, when):
-    bench.submit()
-    pending = [True]
-
-    def kill():
-        if pending:
-            pending.clear()
-            raise Killed
-
-    def wrap(real, word):
-        def call(self, event, *args, **facts):
-            hit = word == "fetch" or event == word
-            if hit and when == "before":
-                kill()
-            real(self, event, *args, **facts)
-            if hit and when == "after":
-                kill()
-
-        return call
-
-    owner, name = (FakeProvider, "fetch") if place == "fetch" else (Ledger, "record")
-    monkeypatch.setattr(owner, name, wrap(getattr(owner, name), place))
-    with pytest.raises(Killed):
-        bench.poll()
-    assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
-    assert len(bench.provider.batches) == 1
-    assert {path.name for path in bench.folder.iterdir()} == {
-        "events.jsonl",
-        "s0001.keys",
-        "s0001.replies.jsonl",
-    }
-
-
-def test_a_kill_while_sending_again_sends_no_request_too_often(bench):
-    bench.provider.respond = lambda keys, attempt: (
-        [error_row(key) for key in keys] if attempt == 1 else [*map(answer_row, keys)]
-    )
-    bench.submit()
-
-    def kill():
-        bench.provider.after = lambda: None
-        raise Killed
-
-    bench.provider.after = kill
-    with pytest.raises(Killed):
-        bench.poll()
-    assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
-    assert [batch["attempt"] for batch in bench.provider.batches.values()] == [1, 2]
-
-
-def test_a_downloaded_file_that_somebody_deleted_is_fetched_again(bench):
-    bench.run()
-    (bench.folder / "s0001.replies.jsonl").unlink()
-    assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
-    assert len(bench.provider.batches) == 1
 
 
 def test_requests_that_were_never_sent_are_an_error_that_says_what_to_do(bench):
@@ -344,35 +73,3 @@ def test_answers_to_an_earlier_prompt_stay_in_the_ledger_and_out_of_the_replies(
     rows = bench.run()
     assert {row["batch_id"] for row in rows} == {"b2"}
     assert (bench.folder / "s0001.replies.jsonl").exists()
-
-
-def test_what_a_shard_cost_is_entered_once_and_every_attempt_counts(bench):
-    bench.provider.respond = lambda keys, attempt: (
-        [error_row(keys[0]), *map(answer_row, keys[1:])] if attempt == 1 else [*map(answer_row, keys)]
-    )
-    bench.run()
-    bench.poll()
-    costs = [entry.cost_usd for entry in read_shards(bench.folder / "events.jsonl").values()]
-    one = (10 * 0.15 + 2 * 0.60) * 0.5 / 1e6
-    assert costs == pytest.approx([3 * one, one])
-    assert events(bench.settings, bench.trial.name).count("reconciled") == 2
-
-
-def test_a_reply_without_usage_leaves_the_cost_unknown_not_zero(bench):
-    def respond(keys, _):
-        rows = [*map(answer_row, keys)]
-        del rows[0]["response"]["body"]["usage"]
-        return rows
-
-    bench.provider.respond = respond
-    bench.run()
-    entry = read_shards(bench.folder / "events.jsonl")["s0001"]
-    assert entry.cost_usd is None
-    assert entry.reserved_usd > 0
-
-
-def test_a_clock_that_goes_back_is_no_reason_to_fail(bench, monkeypatch):
-    monkeypatch.setattr(collecting, "hours_since", lambda _: -5.0)
-    states = iter([BatchStatus.RUNNING, BatchStatus.DONE])
-    bench.provider.status_of = lambda _: BatchState(next(states), "x")
-    assert len(bench.run()) == 4

@@ -13,21 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import ledger as show_ledger
-from scripts import list_runs, reprice, run_all, status, stop_run
+from scripts import run_all
 from scripts.files import PROJECT_ROOT, write_json
 from scripts.records import PHASES
 from scripts.run.paths import STATE_FILE
 from tests.fakes.fake_runs import PLAIN, FakeRun, snapshot
 
-COMMANDS = {
-    "run_all": run_all.main,
-    "stop_run": stop_run.main,
-    "status": status.main,
-    "list_runs": list_runs.main,
-    "ledger": show_ledger.main,
-    "reprice": reprice.main,
-}
 SNAKEFILE = str(PROJECT_ROOT / "Snakefile")
 
 
@@ -59,26 +50,6 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         run_all.main(arguments)
     assert caught.value.code == 2
     return capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_examples_that_name_the_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        COMMANDS[name](["--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"usage: python -m scripts.{name} ")
-    examples = out.partition("examples:\n")[2].splitlines()
-    assert len(examples) >= 2
-    assert all(line.startswith(f"  python -m scripts.{name}") for line in examples)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_option_that_is_not_known_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        COMMANDS[name](["--run_id", "x", "--fast"])
-    assert caught.value.code == 2
-    assert "--fast" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

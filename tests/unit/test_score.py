@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scripts.comparison.metrics import NAMES
 from scripts.errors import DataError
 from scripts.experiment.datasets import PreparedItems
 from scripts.parse import outcomes_schema
 from scripts.prepare import prepare_dataset
 from scripts.score import score_outcome, score_trial
-from scripts.scorers import METRICS, build_scorer
+from scripts.scorers import build_scorer
 from tests.fakes.sending_fakes import make_settings
 
 SCORER = build_scorer("short_answer")
@@ -44,7 +45,7 @@ def test_an_outcome_is_scored_only_if_it_carries_an_answer(case, scores_refusals
     outcome, text, correct = ROWS[case]
     score = score_outcome({"outcome": outcome, "text": text}, item(), SCORER, scores_refusals=scores_refusals)
     if correct is None:
-        assert all(math.isnan(getattr(score, name)) for name in METRICS)
+        assert all(math.isnan(getattr(score, name)) for name in NAMES)
     else:
         assert score.correct == correct
         assert math.isnan(score.false_answer)
@@ -75,7 +76,7 @@ def test_a_score_for_every_outcome_in_order(tmp_path, refused, expected):
     out = tmp_path / "scores.parquet"
     score_trial(settings, tmp_path / "outcomes.parquet", [tmp_path / "d.parquet"], out=out)
     table = pq.read_table(out)
-    assert table.column_names == ["dataset", "item_id", "replicate", "outcome", *METRICS]
+    assert table.column_names == ["dataset", "item_id", "replicate", "outcome", *NAMES]
     assert table["item_id"].to_pylist() == ["q1", "q0", "q0"]
     assert table["correct"].null_count == 0, "NaN, which every reader knows, rather than null"
     assert table["correct"].to_pylist() == pytest.approx([1.0, math.nan, expected], nan_ok=True)

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from scripts import list_runs, status, stop_run
 from scripts.run.lock import RunLock
-from scripts.run.paths import LOCK_FILE, STARTED_WITH, STATE_FILE
-from tests.fakes.fake_runs import BRIEF, PLAIN, FakeRun, snapshot
+from scripts.run.paths import STARTED_WITH, STATE_FILE
+from tests.fakes.fake_runs import BRIEF, FakeRun, snapshot
 
 OF_THE_STATE = [
     *(
@@ -58,25 +58,6 @@ def drawn(run: FakeRun) -> str:
     return console.file.getvalue()
 
 
-def test_stopping_writes_the_file_and_says_that_nobody_works_on_the_run(
-    run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert ask(reason="wrong prompt") == 0
-    path = Path("experiments/run_small/STOP_REQUESTED")
-    expected = f"{path} is written.  Nobody works on the run now; its next start will be refused.\n"
-    assert capsys.readouterr().out == expected
-    assert json.loads(path.read_text())["reason"] == "wrong prompt"
-
-
-def test_stopping_a_run_that_goes_says_who_will_stop(
-    run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with RunLock(run.root):
-        holder = (run.root / LOCK_FILE).read_text().strip()
-        assert ask() == 0
-    assert f"is written.  The run ({holder}) stops within seconds.\n" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("command", [stop_run.main, status.main])
 def test_a_run_that_is_not_there_is_wrong_usage_and_those_there_are_named(
     run: FakeRun, capsys: pytest.CaptureFixture[str], command: Any
@@ -89,24 +70,6 @@ def test_a_run_that_is_not_there_is_wrong_usage_and_those_there_are_named(
         "Error: experiments: there is no run 'smal'\n  Runs here: other, small.\n"
     )
     assert not (run.root / "STOP_REQUESTED").exists()
-
-
-def test_without_any_run_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        ask("x", experiments_dir="elsewhere")
-    assert capsys.readouterr().err == ("Error: elsewhere: there is no run 'x'\n  There is no run here yet.\n")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_written_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    (run.root / "STOP_REQUESTED").mkdir()
-    with pytest.raises(SystemExit) as caught:
-        ask()
-    assert caught.value.code == 1
-    assert "STOP_REQUESTED: cannot be written (Is a directory)\n  Check who owns" in capsys.readouterr().err
 
 
 def test_status_as_json_holds_the_state_the_batches_and_the_money(
@@ -245,41 +208,3 @@ def test_watching_ends_quietly_with_ctrl_c(
     monkeypatch.setattr(time, "sleep", interrupt)
     assert status.main(["--run_id", "small", "--watch"]) == 0
     assert "small" in capsys.readouterr().out
-
-
-def test_an_empty_folder_has_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for folder in (tmp_path, tmp_path / "nowhere"):
-        assert list_runs.main(["--experiments_dir", str(folder)]) == 0
-        assert capsys.readouterr().out == f"No runs in {folder}.\n"
-        assert list_runs.main(["--experiments_dir", str(folder), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out) == []
-
-
-def test_runs_are_listed_also_beside_broken_ones(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    run.complete_all()
-    (run.root.parent / "run_empty").mkdir()
-    (run.root.parent / "run_file").write_text("")
-    (run.root.parent / "run_torn").mkdir()
-    (run.root.parent / "run_torn" / "effective_config.yaml").write_text("run_id: [")
-    assert list_runs.main(["--json"]) == 0
-    empty, small, torn = json.loads(capsys.readouterr().out)
-    assert (small["run_id"], small["status"]) == ("small", "completed")
-    assert (small["completed"], small["trials"], small["error"]) == (2, 2, None)
-    assert (empty["run_id"], empty["status"], empty["trials"]) == ("empty", "unreadable", None)
-    assert "the run has no effective_config.yaml" in empty["error"]
-    assert (torn["run_id"], torn["status"]) == ("torn", "unreadable")
-    assert list_runs.main([]) == 0
-    shown = capsys.readouterr().out
-    assert all(word in shown for word in ("small", "2/2", "empty", "torn", "unreadable"))
-
-
-def test_a_failure_that_belongs_to_no_trial_is_listed_too(
-    run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run.output("prepare", "more").unlink()
-    run.fail("prepare", "more", "no item")
-    assert list_runs.main(["--json"]) == 0
-    [small] = json.loads(capsys.readouterr().out)
-    assert (small["status"], small["completed"]) == ("failed", 0)
-    assert small["error"] == "prepare of more: no item\n  Correct it."
-    assert run.state()["trials"][PLAIN]["error"] is None

@@ -122,6 +122,10 @@ class Experiment:
             rows: list[dict[str, Any]] = table.read().to_pylist()
         return rows
 
+    def ledgers(self) -> dict[str, bytes]:
+        """Every event of the run's ledgers, as it stands there."""
+        return {path.parent.name: path.read_bytes() for path in self.root.glob("ledger/*/events.jsonl")}
+
     def billed(self) -> list[str]:
         """Every request that the simulated provider was asked for, by its own books."""
         books = (self.folder / "experiments").glob(".simulated/*/batch_*/requests.jsonl")

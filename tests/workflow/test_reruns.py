@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.workflow.truth import assert_state_is_true
 pytestmark = pytest.mark.workflow
 
 FREE = ("score", "stats", "report")
+TRIAL = "sim__control__t0"
 
 
 def planned(experiment: Experiment, *arguments: str) -> set[str]:
@@ -215,3 +217,34 @@ def test_an_output_edited_by_hand_is_refused_with_what_to_do(ended: Experiment) 
     assert done.returncode == 0, done.stderr
     assert ended.billed() == before
     assert ended.state()["status"] == "completed"
+
+
+def test_an_edit_of_what_all_import_makes_the_free_phases_anew(ended: Experiment, tmp_path: Path) -> None:
+    project = copy_of_the_project(tmp_path)
+    ended.project = project
+    assert ended.run().returncode == 0
+    sent = ended.ledgers()
+    tokens = ended.table(TRIAL, "parse/outcomes.parquet")[0]["input_tokens"]
+    records = project / "scripts" / "records.py"
+    records.write_text(records.read_text().replace("(sum(counts) if counts", "(2 * sum(counts) if counts"))
+
+    assert planned(ended) == {"parse", "score", "stats", "costs", "report", "run_report"}
+    assert ended.run().returncode == 0
+
+    assert ended.table(TRIAL, "parse/outcomes.parquet")[0]["input_tokens"] == 2 * tokens
+    assert_state_is_true(ended)
+    assert ended.ledgers() == sent
+
+
+def test_a_run_that_the_first_release_finished_sends_nothing(tmp_path: Path) -> None:
+    with tarfile.open(Path(__file__).parent / "data" / "run_of_0.1.0.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    earlier = Experiment(tmp_path)
+    sent, billed = earlier.ledgers(), earlier.billed()
+
+    done = earlier.run()
+
+    assert done.returncode == 0, done.stderr
+    assert earlier.state()["status"] == "completed"
+    assert len(billed) == 12
+    assert (earlier.ledgers(), earlier.billed()) == (sent, billed)

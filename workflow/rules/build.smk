@@ -5,7 +5,7 @@ rule build:
         prompts=prompt_files,
     output:
         requests=f"{RUN}/trials/{{trial}}/build/requests.jsonl",
-        record=f"{RUN}/trials/{{trial}}/build/build.made.json",
+        made=f"{RUN}/trials/{{trial}}/build/build.made.json",
     log:
         f"{LOGS}/build/{{trial}}.log",
     conda:

@@ -4,7 +4,7 @@ rule costs:
         outcomes=f"{RUN}/trials/{{trial}}/parse/outcomes.parquet",
     output:
         costs=f"{RUN}/trials/{{trial}}/costs/costs.json",
-        record=f"{RUN}/trials/{{trial}}/costs/costs.made.json",
+        made=f"{RUN}/trials/{{trial}}/costs/costs.made.json",
     log:
         f"{LOGS}/costs/{{trial}}.log",
     conda:

@@ -5,7 +5,7 @@ rule parse:
         replies=f"{RUN}/trials/{{trial}}/poll/replies.jsonl",
     output:
         outcomes=f"{RUN}/trials/{{trial}}/parse/outcomes.parquet",
-        record=f"{RUN}/trials/{{trial}}/parse/parse.made.json",
+        made=f"{RUN}/trials/{{trial}}/parse/parse.made.json",
     log:
         f"{LOGS}/parse/{{trial}}.log",
     conda:

@@ -9,7 +9,7 @@ rule poll:
         batches=f"{RUN}/trials/{{trial}}/submit/batches.json",
     output:
         replies=f"{RUN}/trials/{{trial}}/poll/replies.jsonl",
-        record=f"{RUN}/trials/{{trial}}/poll/poll.made.json",
+        made=f"{RUN}/trials/{{trial}}/poll/poll.made.json",
     log:
         f"{LOGS}/poll/{{trial}}.log",
     conda:

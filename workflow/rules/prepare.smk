@@ -4,7 +4,7 @@ rule prepare:
         source=source_file,
     output:
         prepared=f"{RUN}/datasets/{{dataset}}.parquet",
-        record=f"{RUN}/datasets/{{dataset}}.made.json",
+        made=f"{RUN}/datasets/{{dataset}}.made.json",
     log:
         f"{LOGS}/prepare/{{dataset}}.log",
     conda:

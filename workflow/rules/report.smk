@@ -15,7 +15,7 @@ rule report:
             category="Trials",
             labels={"trial": "{trial}"},
         ),
-        record=f"{RUN}/trials/{{trial}}/report/report.made.json",
+        made=f"{RUN}/trials/{{trial}}/report/report.made.json",
     log:
         f"{LOGS}/report/{{trial}}.log",
     conda:
@@ -67,7 +67,7 @@ rule run_report:
             )
             for name in FIGURES
         ],
-        record=f"{RUN}/report/report.made.json",
+        made=f"{RUN}/report/report.made.json",
     log:
         f"{LOGS}/report/run.log",
     conda:

@@ -5,7 +5,7 @@ rule score:
         outcomes=f"{RUN}/trials/{{trial}}/parse/outcomes.parquet",
     output:
         scores=f"{RUN}/trials/{{trial}}/score/scores.parquet",
-        record=f"{RUN}/trials/{{trial}}/score/score.made.json",
+        made=f"{RUN}/trials/{{trial}}/score/score.made.json",
     log:
         f"{LOGS}/score/{{trial}}.log",
     conda:

@@ -6,7 +6,7 @@ rule stats:
         baseline=baseline_scores,
     output:
         stats=f"{RUN}/trials/{{trial}}/stats/stats.json",
-        record=f"{RUN}/trials/{{trial}}/stats/stats.made.json",
+        made=f"{RUN}/trials/{{trial}}/stats/stats.made.json",
     log:
         f"{LOGS}/stats/{{trial}}.log",
     conda:

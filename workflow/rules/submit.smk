@@ -10,7 +10,7 @@ rule submit:
         requests=f"{RUN}/trials/{{trial}}/build/requests.jsonl",
     output:
         batches=f"{RUN}/trials/{{trial}}/submit/batches.json",
-        record=f"{RUN}/trials/{{trial}}/submit/submit.made.json",
+        made=f"{RUN}/trials/{{trial}}/submit/submit.made.json",
     log:
         f"{LOGS}/submit/{{trial}}.log",
     conda:

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from scripts.analysis.arrays import cluster_codes
 from scripts.analysis.intervals import MeanInterval, mean_interval, t_interval
 
 NAN = float("nan")
@@ -152,12 +151,6 @@ def test_a_value_out_of_bounds_is_refused(values: list[float]) -> None:
 def test_wrong_arrays_are_refused(values: object, clusters: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         at_95(values, clusters)
-
-
-def test_items_without_a_label_are_their_own_clusters() -> None:
-    assert cluster_codes(["a", None, "a", None], 4).tolist() == [0, 1, 0, 2]
-    assert cluster_codes(["a", NAN, "a", NAN], 4).tolist() == [0, 1, 0, 2]
-    assert cluster_codes([None, 0, 1], 3).tolist() == [0, 1, 2]
 
 
 @settings(deadline=None)

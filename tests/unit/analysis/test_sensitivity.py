@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.analysis.effect_sizes import cohen_d_z, cohen_h
-from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.analysis.power import needed_items
 from scripts.analysis.resampling import child_rng
@@ -112,44 +110,6 @@ def test_non_inferiority_goes_by_the_direction_of_the_metric() -> None:
     assert up.p_non_inferiority == up.p_lower
     assert down.p_non_inferiority == down.p_upper
     assert up.p_equivalence == max(up.p_lower or 0, up.p_upper or 0)
-
-
-def test_a_margin_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="margin is 0"):
-        margin_tests(0.1, lambda x: 0.5, margin=0, higher_is_better=True, method="x")
-
-
-def test_effect_sizes_of_too_little_are_missing() -> None:
-    assert cohen_d_z(np.array([0.5])).method == "none: fewer than two pairs"
-    assert cohen_d_z(np.array([0.5, 0.5])).method == "none: no variation"
-    with pytest.raises(ValueError, match="must be proportions"):
-        cohen_h(1.2, 0.5)
-
-
-@settings(deadline=None)
-@given(rows=arms.filter(bool), seed=st.integers(0, 2**32), is_clustered=st.booleans())
-def test_equivalence_is_found_exactly_where_the_narrow_interval_lies_within_the_margin(
-    rows: list[tuple[float, float]], seed: int, is_clustered: bool
-) -> None:
-    trial, baseline = split(rows)
-    clusters = np.random.default_rng(seed).integers(0, 25, len(rows)) if is_clustered else None
-    pairs = pair_up(trial, baseline, clusters)
-    inference = infer_difference(pairs) if pairs.n else None
-    if inference is None or inference.p_value is None:
-        return
-    low, high, method = inference.interval(0.9)
-    for margin in (0.05, 0.2, 0.6):
-        if low is None or high is None or min(abs(abs(low) - margin), abs(abs(high) - margin)) < 1e-6:
-            continue
-        found = margin_tests(
-            float(pairs.differences.mean()),
-            inference.p_value,
-            margin=margin,
-            higher_is_better=True,
-            method=method,
-        )
-        assert found.p_equivalence is not None
-        assert (found.p_equivalence <= 0.05 + 1e-12) == (-margin < low and high < margin)
 
 
 @settings(deadline=None, max_examples=60)

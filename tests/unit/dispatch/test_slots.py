@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from scripts.dispatch import slots, unsent_requests
+from scripts.dispatch import slots
+from scripts.dispatch.selection import unsent_requests
 from scripts.dispatch.slots import held_slots, is_batch_over
-from scripts.errors import LimitError
 from scripts.money.budget import estimate_usage
 from scripts.money.ledger import write_keys
 from scripts.providers import BatchState, BatchStatus, Limits
@@ -149,16 +149,6 @@ def test_shards_of_one_service_together_keep_below_the_tokens_that_may_be_queued
     assert len(send(settings, other, requests[2:], trial="three", service="another")) == 1
     over = {"is_over": lambda _: True, "poll_seconds": 0.01}
     assert len(send(settings, second, requests[2:], trial="two", **over)) == 1
-
-
-def test_a_shard_holds_no_more_tokens_than_may_be_queued(settings):
-    requests = make_requests(3)
-    provider = FakeProvider(limits=Limits(1000, 10**6, max_enqueued_tokens=tokens_of(requests[:2])))
-    over = {"is_over": lambda _: True, "poll_seconds": 0.01}
-    assert [shard.n_requests for shard in send(settings, provider, requests, **over)] == [2, 1]
-    provider.limits = Limits(1000, 10**6, max_enqueued_tokens=3)
-    with pytest.raises(LimitError, match="tokens, but may have 3"):
-        send(settings, provider, make_requests(1, text="Another"), trial="small")
 
 
 def stopped_send(settings, provider, requests, **changes):

@@ -7,90 +7,21 @@ from decimal import Decimal
 
 import genai_prices
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.errors import ConfigError
-from scripts.experiment.settings import load_settings
-from scripts.files import PROJECT_ROOT
-from scripts.money.price import BatchRate
-from scripts.money.price_book import listed_price
+from scripts.money.price import RATES
+from scripts.money.price_book import (
+    Price,
+    configured_price,
+    listed_price,
+)
 from scripts.records import Usage
-from scripts.run.checks import check_settings
 
-EXAMPLES = PROJECT_ROOT / "config" / "examples"
 DAY = datetime.date(2026, 11, 23)
-BEFORE = datetime.date(2026, 10, 13)
-"""The table has batch rates from the next day on."""
 
 TIERED = "claude-sonnet-4-5"
 START = 200_000
-
-
-def models_of(provider):
-    """The models of a provider that the examples name."""
-    configs = [yaml.safe_load(path.read_text("utf-8")) for path in EXAMPLES.glob("*.yaml")]
-    models = [model for config in configs for model in config["models"].items()]
-    return sorted({options.get("model", name) for name, options in models if options["provider"] == provider})
-
-
-def test_batch_rates_are_listed_for_every_model_of_the_examples():
-    for provider in ("openai", "anthropic"):
-        assert models_of(provider)
-        for model in models_of(provider):
-            price, plain = listed_price(model, provider, DAY), listed_price(model, provider, BEFORE)
-            assert price.batch_rate is BatchRate.FOUND, model
-            assert (price.input, price.output) == (plain.input / 2, plain.output / 2)
-            assert price.batch_multiplier == 1  # it is in the rates already
-            assert (price.version, price.as_of) == (genai_prices.__version__, "2026-11-23")
-
-
-def test_for_a_day_before_the_batch_rates_hold_the_plain_ones_are_called_defaulted():
-    price = listed_price("gpt-4o-mini", "openai", BEFORE)
-    assert (price.input, price.batch_rate) == (Decimal("0.15"), BatchRate.DEFAULTED)
-    assert price.source.endswith("(plain rates, no batch rate listed)")
-
-
-def test_a_model_without_a_batch_rate_has_the_plain_one_and_says_so():
-    price = listed_price("accounts/fireworks/models/gpt-oss-120b", "fireworks", DAY)
-    assert (price.input, price.output, price.batch_rate) == (
-        Decimal("0.15"),
-        Decimal("0.6"),
-        BatchRate.DEFAULTED,
-    )
-
-
-@pytest.mark.parametrize(
-    ("model", "provider"),
-    [
-        ("no-such-model-9", "openai"),
-        ("gpt-oss-120b-of-nobody", "fireworks"),
-        ("gpt-4o-mini", "no-such-provider"),
-        ("whisper-1", "openai"),  # priced by the hour
-        ("text-embedding-3-small", "openai"),  # writes nothing
-        ("mistral-nemo:free", "mistral"),  # at no cost
-    ],
-)
-def test_what_has_no_price_per_token_is_never_free(model, provider):
-    assert listed_price(model, provider, DAY) is None
-
-
-def test_a_model_that_nobody_knows_is_an_error_unless_it_is_allowed(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    config = yaml.safe_load((EXAMPLES / "openai.yaml").read_text("utf-8"))
-    config["models"]["gpt-4o-mini"]["model"] = "no-such-model-9"
-    path = tmp_path / "c.yaml"
-    path.write_text(yaml.safe_dump(config))
-    with pytest.raises(ConfigError, match="the model 'gpt-4o-mini' has no price"):
-        check_settings(load_settings([path]))
-    check_settings(load_settings([path], {"allow_unpriced": True}))
-
-
-def test_what_is_written_to_a_cache_has_the_rates_of_the_table():
-    price = listed_price("claude-haiku-4-5", "anthropic", DAY)
-    rates = (price.input, price.cached_input, price.cache_write, price.cache_write_1h, price.output)
-    assert rates == tuple(map(Decimal, ("0.5", "0.05", "0.625", "1", "2.5")))
 
 
 def test_a_long_request_has_the_rates_of_its_tier_for_all_its_tokens():
@@ -123,3 +54,60 @@ def test_our_dollars_are_those_of_the_table_to_the_last_digit(model, plain, cach
         price_context={"processing": "batch"},
     )
     assert ours == theirs.total_price
+
+
+PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(1_000_000, 0), "5"),
+        (Usage(0, 1_000_000), "50"),
+        (Usage(1_000_000, 0, 1_000_000), "0.5"),
+        (Usage(1_000_000, 0, 400_000), "3.2"),
+        (Usage(100, 0, 10_000), "0.00005"),  # more cached than there were: never a negative price
+        (Usage(3, 0), "0.000015"),  # exact, where floats are not
+        (Usage(0, 0), "0"),
+        (Usage(None, 5), None),
+        (Usage(5, None), None),
+    ],
+)
+def test_tokens_are_priced_once_and_exactly(usage, cost):
+    expected = None if cost is None else Decimal(cost)
+    assert PRICE.cost(usage) == expected
+
+
+def test_what_is_written_to_a_cache_is_priced_by_how_long_it_is_kept():
+    rates = {"input": 10, "output": 100, "cached_input": 1, "cache_write": 12.5, "cache_write_1h": 20}
+    usage = Usage(1000, 1, 100, 600, 200)
+    both, brief, neither = (
+        configured_price({key: rates[key] for key in list(rates)[:n]}).cost(usage) for n in (5, 4, 3)
+    )
+    assert both == (300 * 10 + 100 * 1 + 400 * Decimal("12.5") + 200 * 20 + 100) / Decimal(2_000_000)
+    assert brief == (300 * 10 + 100 * 1 + 600 * Decimal("12.5") + 100) / Decimal(2_000_000)
+    assert neither == (900 * 10 + 100 * 1 + 100) / Decimal(2_000_000)
+
+
+def test_more_written_than_there_was_is_never_a_negative_price():
+    price = configured_price({"input": 10, "output": 0, "cache_write": 20, "batch_multiplier": 1})
+    assert price.cost(Usage(100, 0, 60, 10_000, 20_000)) == Decimal(100 * 10 + 40 * 10) / 1_000_000
+
+
+def test_a_price_says_whether_its_batch_rate_was_given_or_assumed():
+    plain = {"input": 1, "output": 2}
+    assumed, given = configured_price(plain), configured_price({**plain, "batch_multiplier": 0.5})
+    assert assumed.batch_multiplier == given.batch_multiplier == Decimal("0.5")
+    assert [price.to_json()["batch_rate"] for price in (assumed, given)] == ["defaulted", "found"]
+
+
+RATE = st.decimals(0, 100, places=4)
+
+
+@given(st.fixed_dictionaries({"input": RATE, "output": RATE}, optional=dict.fromkeys(RATES[2:], RATE)))
+def test_rates_that_were_written_down_give_the_same_dollars_again(rates):
+    price = configured_price({**rates, "batch_multiplier": 0.5})
+    again = configured_price(price.to_json())
+    usage = Usage(1_234_567, 89_012, 34_567, 8_901, 2_345)
+    assert again == price
+    assert again.cost(usage) == price.cost(usage)

@@ -1,98 +1,33 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import genai_prices
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import yaml
 
-from scripts.dispatch import unsent_requests
-from scripts.errors import DataError, ProviderError
+from scripts.errors import ConfigError, DataError
+from scripts.experiment.settings import load_settings
+from scripts.files import PROJECT_ROOT
 from scripts.money import price_book as pricing
-from scripts.money.books import read_books
-from scripts.money.budget import estimate_usage
-from scripts.money.ledger import Ledger
-from scripts.money.price import RATES
+from scripts.money.price import BatchRate
 from scripts.money.price_book import (
     REHEARSAL,
-    Price,
-    configured_price,
     find_price,
+    listed_price,
     present_price,
     read_prices,
     record_prices,
 )
-from scripts.records import Usage
-from tests.fakes.sending_fakes import (
-    FakeProvider,
-    make_fake_sender,
-    make_requests,
-    make_settings,
-    write_requests,
-)
-
-PRICE = Price(Decimal(10), Decimal(100), Decimal(1), Decimal("0.5"), "test")
+from scripts.run.checks import check_settings
 
 
 def config(name="m", *, provider="openai", model=None, **prices):
     options = {"provider": provider} | ({"model": model} if model else {})
     return {"models": {name: options}, "prices": prices, "experiments_dir": "none", "run_id": "none"}
-
-
-@pytest.mark.parametrize(
-    ("usage", "cost"),
-    [
-        (Usage(1_000_000, 0), "5"),
-        (Usage(0, 1_000_000), "50"),
-        (Usage(1_000_000, 0, 1_000_000), "0.5"),
-        (Usage(1_000_000, 0, 400_000), "3.2"),
-        (Usage(100, 0, 10_000), "0.00005"),  # more cached than there were: never a negative price
-        (Usage(3, 0), "0.000015"),  # exact, where floats are not
-        (Usage(0, 0), "0"),
-        (Usage(None, 5), None),
-        (Usage(5, None), None),
-    ],
-)
-def test_tokens_are_priced_once_and_exactly(usage, cost):
-    expected = None if cost is None else Decimal(cost)
-    assert PRICE.cost(usage) == expected
-
-
-def test_what_is_written_to_a_cache_is_priced_by_how_long_it_is_kept():
-    rates = {"input": 10, "output": 100, "cached_input": 1, "cache_write": 12.5, "cache_write_1h": 20}
-    usage = Usage(1000, 1, 100, 600, 200)
-    both, brief, neither = (
-        configured_price({key: rates[key] for key in list(rates)[:n]}).cost(usage) for n in (5, 4, 3)
-    )
-    assert both == (300 * 10 + 100 * 1 + 400 * Decimal("12.5") + 200 * 20 + 100) / Decimal(2_000_000)
-    assert brief == (300 * 10 + 100 * 1 + 600 * Decimal("12.5") + 100) / Decimal(2_000_000)
-    assert neither == (900 * 10 + 100 * 1 + 100) / Decimal(2_000_000)
-
-
-def test_more_written_than_there_was_is_never_a_negative_price():
-    price = configured_price({"input": 10, "output": 0, "cache_write": 20, "batch_multiplier": 1})
-    assert price.cost(Usage(100, 0, 60, 10_000, 20_000)) == Decimal(100 * 10 + 40 * 10) / 1_000_000
-
-
-def test_a_price_says_whether_its_batch_rate_was_given_or_assumed():
-    plain = {"input": 1, "output": 2}
-    assumed, given = configured_price(plain), configured_price({**plain, "batch_multiplier": 0.5})
-    assert assumed.batch_multiplier == given.batch_multiplier == Decimal("0.5")
-    assert [price.to_json()["batch_rate"] for price in (assumed, given)] == ["defaulted", "found"]
-
-
-RATE = st.decimals(0, 100, places=4)
-
-
-@given(st.fixed_dictionaries({"input": RATE, "output": RATE}, optional=dict.fromkeys(RATES[2:], RATE)))
-def test_rates_that_were_written_down_give_the_same_dollars_again(rates):
-    price = configured_price({**rates, "batch_multiplier": 0.5})
-    again = configured_price(price.to_json())
-    usage = Usage(1_234_567, 89_012, 34_567, 8_901, 2_345)
-    assert again == price
-    assert again.cost(usage) == price.cost(usage)
 
 
 def test_the_configuration_wins_over_rehearsal_rates_and_the_table():
@@ -185,94 +120,76 @@ def test_a_model_that_nobody_knows_has_no_price(provider):
     assert find_price(config(provider=provider, model="no-such-model-9"), "m") is None
 
 
+EXAMPLES = PROJECT_ROOT / "config" / "examples"
+
+
+DAY = datetime.date(2026, 11, 23)
+
+
+BEFORE = datetime.date(2026, 10, 13)
+"""The table has batch rates from the next day on."""
+
+
+def models_of(provider):
+    """The models of a provider that the examples name."""
+    configs = [yaml.safe_load(path.read_text("utf-8")) for path in EXAMPLES.glob("*.yaml")]
+    models = [model for config in configs for model in config["models"].items()]
+    return sorted({options.get("model", name) for name, options in models if options["provider"] == provider})
+
+
+def test_batch_rates_are_listed_for_every_model_of_the_examples():
+    for provider in ("openai", "anthropic"):
+        assert models_of(provider)
+        for model in models_of(provider):
+            price, plain = listed_price(model, provider, DAY), listed_price(model, provider, BEFORE)
+            assert price.batch_rate is BatchRate.FOUND, model
+            assert (price.input, price.output) == (plain.input / 2, plain.output / 2)
+            assert price.batch_multiplier == 1  # it is in the rates already
+            assert (price.version, price.as_of) == (genai_prices.__version__, "2026-11-23")
+
+
+def test_for_a_day_before_the_batch_rates_hold_the_plain_ones_are_called_defaulted():
+    price = listed_price("gpt-4o-mini", "openai", BEFORE)
+    assert (price.input, price.batch_rate) == (Decimal("0.15"), BatchRate.DEFAULTED)
+    assert price.source.endswith("(plain rates, no batch rate listed)")
+
+
+def test_a_model_without_a_batch_rate_has_the_plain_one_and_says_so():
+    price = listed_price("accounts/fireworks/models/gpt-oss-120b", "fireworks", DAY)
+    assert (price.input, price.output, price.batch_rate) == (
+        Decimal("0.15"),
+        Decimal("0.6"),
+        BatchRate.DEFAULTED,
+    )
+
+
 @pytest.mark.parametrize(
-    ("body", "usage"),
+    ("model", "provider"),
     [
-        ({"messages": [{"role": "user", "content": "é" * 30}], "max_tokens": 7}, (26, 7)),
-        ({"messages": [], "max_completion_tokens": 9}, (1, 9)),
-        ({"messages": []}, (1, 4096)),
-        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x" * 300}]}]}, (109, 4096)),
-        ({"system": "x" * 300, "messages": [], "max_tokens": None}, (103, 4096)),
+        ("no-such-model-9", "openai"),
+        ("gpt-oss-120b-of-nobody", "fireworks"),
+        ("gpt-4o-mini", "no-such-provider"),
+        ("whisper-1", "openai"),  # priced by the hour
+        ("text-embedding-3-small", "openai"),  # writes nothing
+        ("mistral-nemo:free", "mistral"),  # at no cost
     ],
 )
-def test_estimates_take_in_every_text_and_the_longest_answer(body, usage):
-    assert estimate_usage(body) == Usage(*usage)
+def test_what_has_no_price_per_token_is_never_free(model, provider):
+    assert listed_price(model, provider, DAY) is None
 
 
-class Budget:
-    def __init__(self, root, usd):
-        self.settings = make_settings(root, budget_usd=usd)
-        self.provider = FakeProvider()
-
-    def send(self, requests, trial):
-        path = write_requests(self.settings.run_root / f"{trial}.jsonl", requests)
-        with Ledger(self.settings.run_root / "ledger" / trial) as ledger:
-            sender = make_fake_sender(self.settings, ledger, self.provider)
-            sender.send(unsent_requests(path, ledger), attempt=1)
-
-    @property
-    def spent(self):
-        return read_books(self.settings.run_root / "ledger").committed_usd
+def test_a_model_that_nobody_knows_is_an_error_unless_it_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    config = yaml.safe_load((EXAMPLES / "openai.yaml").read_text("utf-8"))
+    config["models"]["gpt-4o-mini"]["model"] = "no-such-model-9"
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(config))
+    with pytest.raises(ConfigError, match="the model 'gpt-4o-mini' has no price"):
+        check_settings(load_settings([path]))
+    check_settings(load_settings([path], {"allow_unpriced": True}))
 
 
-ONE = REHEARSAL.cost(estimate_usage(make_requests(1)[0].body))
-
-
-def test_what_is_in_flight_counts_against_the_budget_of_all_trials(tmp_path):
-    budget = Budget(tmp_path, float(3 * ONE))
-    budget.send(make_requests(2), "one")
-    assert budget.spent == pytest.approx(2 * ONE)
-    with pytest.raises(ProviderError, match=r"two: budget_usd|budget_usd: sending may cost \$0\.0001"):
-        budget.send(make_requests(2, text="Questions"), "two")
-    assert len(budget.provider.batches) == 1
-    budget.send(make_requests(1), "three")
-    assert len(budget.provider.batches) == 2
-
-
-def test_what_a_batch_did_cost_takes_the_place_of_what_was_reserved(tmp_path):
-    budget = Budget(tmp_path, float(3 * ONE))
-    budget.send(make_requests(3), "one")
-    with Ledger(budget.settings.run_root / "ledger" / "one") as ledger:
-        ledger.record("reconciled", "s0001", cost_usd=0.0)
-    assert budget.spent == 0
-    budget.send(make_requests(3), "two")
-    assert len(budget.provider.batches) == 2
-
-
-def test_what_was_sent_before_there_was_a_budget_counts_too(tmp_path):
-    without = Budget(tmp_path, None)
-    without.send(make_requests(2), "one")
-    budget = Budget(tmp_path, float(2 * ONE))
-    assert budget.spent == pytest.approx(2 * ONE)
-    with pytest.raises(ProviderError, match="is spent or reserved"):
-        budget.send(make_requests(1), "two")
-
-
-def test_a_refused_batch_costs_nothing(tmp_path):
-    budget = Budget(tmp_path, 1)
-
-    def refuse():
-        raise ProviderError("no", where="fake", fix="x")
-
-    budget.provider.before = refuse
-    with pytest.raises(ProviderError):
-        budget.send(make_requests(2), "one")
-    assert budget.spent == 0
-
-
-def test_a_budget_of_nothing_sends_nothing(tmp_path):
-    budget = Budget(tmp_path, 1e-9)
-    with pytest.raises(ProviderError, match=r"of the run's \$1e-09"):
-        budget.send(make_requests(1), "one")
-    assert not budget.provider.batches
-
-
-def test_a_model_without_a_price_cannot_keep_a_budget(tmp_path):
-    settings = make_settings(tmp_path, budget_usd=5)
-    (tmp_path / "r.jsonl").write_text("")
-    settings.config["models"]["m"] = {"provider": "replay", "recorded": str(tmp_path / "r.jsonl")}
-    with (
-        Ledger(settings.run_root / "ledger" / "t") as ledger,
-        pytest.raises(ProviderError, match="'m' has no price, so budget_usd cannot be kept"),
-    ):
-        make_fake_sender(settings, ledger, FakeProvider()).send(make_requests(1), attempt=1)
+def test_what_is_written_to_a_cache_has_the_rates_of_the_table():
+    price = listed_price("claude-haiku-4-5", "anthropic", DAY)
+    rates = (price.input, price.cached_input, price.cache_write, price.cache_write_1h, price.output)
+    assert rates == tuple(map(Decimal, ("0.5", "0.05", "0.625", "1", "2.5")))

@@ -13,7 +13,7 @@ from scripts.experiment.prompts import load_template
 from scripts.money import price_book as pricing
 from scripts.money.price_book import listed_price
 from scripts.records import PHASES
-from scripts.run.provenance import CODE, code_digest, made_from
+from scripts.run.provenance import made_from
 from tests.fakes.small_experiments import SmallExperiment
 
 UNITS = {"prepare": "quiz"}
@@ -132,12 +132,3 @@ def test_an_edit_of_the_users_own_scorer_makes_score_run_again(
     experiment.write("scorer_to_edit.py", "def score(text, item):\n    return 0.5\n")
     after = digests(experiment, **own)
     assert {phase for phase in PHASES if before[phase] != after[phase]} == {"score"}
-
-
-def test_no_code_stands_behind_what_costs_money() -> None:
-    assert not {"prepare", "build", "submit", "poll"} & set(CODE)
-
-
-def test_a_code_digest_names_what_it_covers() -> None:
-    assert code_digest("score") != code_digest("stats")
-    assert code_digest("scorers") == code_digest("scorers")

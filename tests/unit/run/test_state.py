@@ -110,7 +110,7 @@ def test_a_run_without_one_of_its_report_files_is_not_completed(finished: FakeRu
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_file_that_was_only_touched_is_still_done(finished: FakeRun, phase: str) -> None:
     unit = finished.unit(phase, FIRST.get(phase, PLAIN))
-    for path in (*unit.outputs, unit.record, str(finished.experiment.folder / "plain.md")):
+    for path in (*unit.outputs, unit.made, str(finished.experiment.folder / "plain.md")):
         os.utime(path, (2e9, 2e9))
     assert finished.state()["status"] == "completed"
 

@@ -7,8 +7,9 @@ import math
 
 import pytest
 
+from scripts.comparison.metrics import NAMES
 from scripts.records import Item
-from scripts.scorers.base import METRICS, Score, is_abstention, is_unanswerable, judge
+from scripts.scorers.base import Score, is_abstention, is_unanswerable, judge
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 ANSWERABLE = Item("q1", "Who?", ("Ada",))
@@ -16,7 +17,7 @@ UNANSWERABLE = Item("q2", "Who?", (), is_unanswerable=True)
 
 
 def test_the_metrics_are_the_fields_of_a_score() -> None:
-    assert tuple(field.name for field in dataclasses.fields(Score)) == METRICS
+    assert tuple(field.name for field in dataclasses.fields(Score)) == NAMES
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from scripts.comparison.metrics import NAMES
 from scripts.records import Item
-from scripts.scorers import METRICS, SCORERS, build_scorer, scorer_names
+from scripts.scorers import SCORERS, build_scorer, scorer_names
 from scripts.scorers.multiple_choice import MultipleChoice
 from scripts.scorers.numeric import Numeric
 from scripts.scorers.regex import Regex
@@ -108,4 +109,4 @@ def test_a_hostile_reply_gets_a_score(text: str) -> None:
     for scorer in [*BUILT, Regex("(?i)answer is (.*)")]:
         score = scorer.score(text, ITEM)
         assert score.correct in {0.0, 1.0}
-        assert all(isinstance(getattr(score, name), float) for name in METRICS)
+        assert all(isinstance(getattr(score, name), float) for name in NAMES)

@@ -1,0 +1,62 @@
+"""Asking a run to stop: what is written, and what is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import stop_run
+from scripts.run.lock import RunLock
+from scripts.run.paths import LOCK_FILE
+from tests.fakes.fake_runs import FakeRun
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
+    """A run of which half is done, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return FakeRun(tmp_path).complete_phases("prepare", "build", "submit")
+
+
+def ask(run_id: str = "small", **options: str) -> int:
+    pairs = [text for name, value in options.items() for text in (f"--{name}", value)]
+    return stop_run.main(["--run_id", run_id, *pairs])
+
+
+def test_stopping_writes_the_file_and_says_that_nobody_works_on_the_run(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(reason="wrong prompt") == 0
+    path = Path("experiments/run_small/STOP_REQUESTED")
+    expected = f"{path} is written.  Nobody works on the run now; its next start will be refused.\n"
+    assert capsys.readouterr().out == expected
+    assert json.loads(path.read_text())["reason"] == "wrong prompt"
+
+
+def test_stopping_a_run_that_goes_says_who_will_stop(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunLock(run.root):
+        holder = (run.root / LOCK_FILE).read_text().strip()
+        assert ask() == 0
+    assert f"is written.  The run ({holder}) stops within seconds.\n" in capsys.readouterr().out
+
+
+def test_without_any_run_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        ask("x", experiments_dir="elsewhere")
+    assert capsys.readouterr().err == ("Error: elsewhere: there is no run 'x'\n  There is no run here yet.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.root / "STOP_REQUESTED").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        ask()
+    assert caught.value.code == 1
+    assert "STOP_REQUESTED: cannot be written (Is a directory)\n  Check who owns" in capsys.readouterr().err
