@@ -106,3 +106,11 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
 
 
 SCORES = [[1.0, 1, 1, 0, 1, 1], [0.0, 1, 0, 0, 1, math.nan], [0.0, 0, 1, 0, 0, 1]]
+
+
+NAN = math.nan
+
+
+def with_abstentions(values, abstained, *, dataset="d"):
+    """Rows of items that can be answered; an abstention is wrong on them."""
+    return [(*row, NAN, silent) for row, silent in zip(rows(values, dataset=dataset), abstained, strict=True)]

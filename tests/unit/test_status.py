@@ -14,7 +14,7 @@ from rich.console import Console
 
 from scripts import list_runs, status, stop_run
 from scripts.run.lock import RunLock
-from scripts.run.paths import STARTED_WITH, STATE_FILE
+from scripts.run.paths import STATE_FILE
 from tests.fakes.fake_runs import BRIEF, FakeRun, snapshot
 
 OF_THE_STATE = [
@@ -58,20 +58,6 @@ def drawn(run: FakeRun) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("command", [stop_run.main, status.main])
-def test_a_run_that_is_not_there_is_wrong_usage_and_those_there_are_named(
-    run: FakeRun, capsys: pytest.CaptureFixture[str], command: Any
-) -> None:
-    (run.root.parent / "run_other").mkdir()
-    with pytest.raises(SystemExit) as caught:
-        command(["--run_id", "smal"])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err == (
-        "Error: experiments: there is no run 'smal'\n  Runs here: other, small.\n"
-    )
-    assert not (run.root / "STOP_REQUESTED").exists()
-
-
 def test_status_as_json_holds_the_state_the_batches_and_the_money(
     run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,49 +97,6 @@ def test_what_was_changed_since_the_start_counts_at_once(
     said = look(capsys)
     assert said["status"] == "interrupted"
     assert said["trials"]["sim__brief__t1"]["status"] == "not_started"
-
-
-@pytest.mark.parametrize("spoil", ["delete", "break"])
-def test_without_its_configuration_file_a_run_is_what_it_was_started_with(
-    run: FakeRun, capsys: pytest.CaptureFixture[str], spoil: str
-) -> None:
-    config = run.experiment.folder / "config.yaml"
-    config.unlink() if spoil == "delete" else config.write_text("run_id: [")
-    assert look(capsys)["phases"]["submit"]["status"] == "completed"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"files": 3, "overrides": {}}', '{"files": [], "overrides": 1}']
-)
-def test_a_broken_note_of_what_it_was_started_with_does_no_harm(
-    run: FakeRun, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
-    (run.root / STARTED_WITH).write_text(text)
-    assert look(capsys)["phases"]["submit"]["status"] == "completed"
-
-
-@pytest.mark.parametrize("text", ["", "[", "- a\n", "run_id: small\n", "\x00"])
-def test_a_run_with_a_broken_configuration_is_wrong_usage(
-    run: FakeRun, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
-    (run.root / STARTED_WITH).unlink()
-    (run.root / "effective_config.yaml").write_text(text)
-    with pytest.raises(SystemExit) as caught:
-        look(capsys)
-    assert caught.value.code == 2
-    message = (
-        "effective_config.yaml: is not what a run's start has written\n  Start the run again: it is renewed."
-    )
-    assert message in capsys.readouterr().err
-
-
-def test_a_copy_of_a_run_does_not_pass_for_the_run(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    run.root.rename(run.root.with_name("run_copy"))
-    with pytest.raises(SystemExit) as caught:
-        status.main(["--run_id", "copy", "--json"])
-    assert caught.value.code == 2
-    message = f"experiments/run_copy: its configuration says that the run is in {run.root}\n"
-    assert message in capsys.readouterr().err
 
 
 def test_failures_are_shown_with_their_reasons(run: FakeRun) -> None:

@@ -44,16 +44,6 @@ def test_stopping_a_run_that_goes_says_who_will_stop(
     assert f"is written.  The run ({holder}) stops within seconds.\n" in capsys.readouterr().out
 
 
-def test_without_any_run_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        ask("x", experiments_dir="elsewhere")
-    assert capsys.readouterr().err == ("Error: elsewhere: there is no run 'x'\n  There is no run here yet.\n")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_folder_that_cannot_be_written_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     (run.root / "STOP_REQUESTED").mkdir()
     with pytest.raises(SystemExit) as caught:

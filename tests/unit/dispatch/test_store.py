@@ -8,7 +8,6 @@ from scripts import poll, submit
 from scripts.files import read_json, read_jsonl
 from scripts.money.books import read_books
 from scripts.money.ledger import Ledger
-from scripts.providers.options import service_digest
 from tests.fakes.sending_fakes import (
     FakeProvider,
     answer_row,
@@ -96,23 +95,6 @@ def test_answers_of_another_service_are_not_taken(experiments, changes):
     experiments.run("first", make_requests(3))
     experiments.run("second", make_requests(3), reuse="store", **changes)
     assert len(experiments.provider.sent) == 6
-
-
-def test_another_address_or_recording_is_another_service(tmp_path):
-    def digest_of(**config):
-        return service_digest(make_settings(tmp_path, **config), "m")
-
-    def at(base_url):
-        return {"models": {"m": {"provider": "openai"}}, "providers": {"openai": {"base_url": base_url}}}
-
-    assert digest_of(**at("http://127.0.0.1/a")) != digest_of(**at("http://127.0.0.1/b"))
-    assert digest_of(**at("http://127.0.0.1/a")) == digest_of(**at("http://127.0.0.1/a"), seed=1)
-    tape = tmp_path / "tape.jsonl"
-    replay = {"models": {"m": {"provider": "replay", "recorded": str(tape)}}}
-    tape.write_text("one\n")
-    before = digest_of(**replay)
-    tape.write_text("another\n")
-    assert digest_of(**replay) != before
 
 
 def test_answers_travel_on_with_their_origin(experiments):

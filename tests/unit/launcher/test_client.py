@@ -2,10 +2,16 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scripts.launcher import client
 
 
 def describe(launcher: Any, **options: Any) -> dict[str, Any]:
@@ -84,3 +90,73 @@ def test_lost_output_is_not_success(either: Any) -> None:
         assert done.returncode == 0
         done = either.run("parent", stdout=full, capture_output=False)
         assert done.returncode == 120
+
+
+Wait = Callable[..., None]
+
+
+def started_pid(counter: Path, wait_until: Wait) -> int:
+    wait_until(lambda: counter.exists() and counter.read_text().endswith("\n"))
+    return int(counter.read_text())
+
+
+def test_without_a_server_a_job_is_plain_python(launcher: Any) -> None:
+    assert launcher.parent_of_job() == os.getpid()
+
+
+def test_a_socket_that_is_not_there_means_plain_python(
+    launcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIALMAKE_WARM", str(tmp_path / "nothing"))
+    done = launcher.run("code", "3")
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
+def test_a_dead_server_means_plain_python(warm_launcher: Any) -> None:
+    warm_launcher.server.process.kill()
+    warm_launcher.server.process.wait()
+    assert warm_launcher.parent_of_job() == os.getpid()
+
+
+def test_a_server_that_dies_before_it_accepts_means_plain_python(launcher: Any, tmp_path: Path) -> None:
+    server = launcher.serve("launcher_slow", "launcher_jobs")
+    os.kill(server.process.pid, signal.SIGSTOP)
+    counter = tmp_path / "counter"
+    job = launcher.start("sleep", str(counter), "0")
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(0.3)
+    server.process.kill()
+    assert job.communicate(timeout=20) == (b"", b"")
+    assert job.returncode == 0
+    assert len(counter.read_text().splitlines()) == 1
+
+
+def test_a_server_that_hangs_means_plain_python_and_the_job_is_not_run_later(
+    warm_launcher: Any, tmp_path: Path, wait_until: Wait
+) -> None:
+    impatient = tmp_path / "checkout" / "scripts" / "launcher" / "client.py"
+    impatient.parent.mkdir(parents=True)
+    text = Path(client.__file__).read_text().replace("START_TIMEOUT_S = 30.0", "START_TIMEOUT_S = 0.2")
+    impatient.write_text(text)
+    counter = tmp_path / "counter"
+    server = warm_launcher.server.process.pid
+    os.kill(server, signal.SIGSTOP)
+    command = [sys.executable, "-I", "-S", str(impatient), "launcher_jobs", "sleep", str(counter), "0"]
+    assert subprocess.run(command, timeout=20, check=False).returncode == 0
+    os.kill(server, signal.SIGCONT)
+    assert warm_launcher.parent_of_job() == server
+    assert len(counter.read_text().splitlines()) == 1
+
+
+def test_ctrl_c_reaches_the_child_which_may_clean_up(
+    warm_launcher: Any, tmp_path: Path, wait_until: Wait
+) -> None:
+    job = warm_launcher.start(
+        "interrupted", str(tmp_path / "counter"), str(tmp_path / "note"), process_group=0
+    )
+    started_pid(tmp_path / "counter", wait_until)
+    os.killpg(job.pid, signal.SIGINT)
+    _, err = job.communicate(timeout=30)
+    assert job.returncode == 130
+    assert err.decode().endswith("KeyboardInterrupt\n")
+    assert (tmp_path / "note").read_text() == "cleaned up"

@@ -1,17 +1,20 @@
 """Whoever goes away: nothing is left running, and nothing is run twice."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.launcher import client, warm
+from scripts.launcher import warm
 
 Wait = Callable[..., None]
 IsRunning = Callable[[int], bool]
@@ -20,62 +23,6 @@ IsRunning = Callable[[int], bool]
 def started_pid(counter: Path, wait_until: Wait) -> int:
     wait_until(lambda: counter.exists() and counter.read_text().endswith("\n"))
     return int(counter.read_text())
-
-
-def test_without_a_server_a_job_is_plain_python(launcher: Any) -> None:
-    assert launcher.parent_of_job() == os.getpid()
-
-
-def test_the_value_off_means_plain_python_and_no_server(
-    launcher: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRIALMAKE_WARM", "off")
-    assert warm.start(launcher.log) is None
-    assert launcher.parent_of_job() == os.getpid()
-
-
-def test_a_socket_that_is_not_there_means_plain_python(
-    launcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRIALMAKE_WARM", str(tmp_path / "nothing"))
-    done = launcher.run("code", "3")
-    assert (done.returncode, done.stderr) == (3, b"")
-
-
-def test_a_dead_server_means_plain_python(warm_launcher: Any) -> None:
-    warm_launcher.server.process.kill()
-    warm_launcher.server.process.wait()
-    assert warm_launcher.parent_of_job() == os.getpid()
-
-
-def test_a_server_that_dies_before_it_accepts_means_plain_python(launcher: Any, tmp_path: Path) -> None:
-    server = launcher.serve("launcher_slow", "launcher_jobs")
-    os.kill(server.process.pid, signal.SIGSTOP)
-    counter = tmp_path / "counter"
-    job = launcher.start("sleep", str(counter), "0")
-    with pytest.raises(subprocess.TimeoutExpired):
-        job.wait(0.3)
-    server.process.kill()
-    assert job.communicate(timeout=20) == (b"", b"")
-    assert job.returncode == 0
-    assert len(counter.read_text().splitlines()) == 1
-
-
-def test_a_server_that_hangs_means_plain_python_and_the_job_is_not_run_later(
-    warm_launcher: Any, tmp_path: Path, wait_until: Wait
-) -> None:
-    impatient = tmp_path / "checkout" / "scripts" / "launcher" / "client.py"
-    impatient.parent.mkdir(parents=True)
-    text = Path(client.__file__).read_text().replace("START_TIMEOUT_S = 30.0", "START_TIMEOUT_S = 0.2")
-    impatient.write_text(text)
-    counter = tmp_path / "counter"
-    server = warm_launcher.server.process.pid
-    os.kill(server, signal.SIGSTOP)
-    command = [sys.executable, "-I", "-S", str(impatient), "launcher_jobs", "sleep", str(counter), "0"]
-    assert subprocess.run(command, timeout=20, check=False).returncode == 0
-    os.kill(server, signal.SIGCONT)
-    assert warm_launcher.parent_of_job() == server
-    assert len(counter.read_text().splitlines()) == 1
 
 
 def test_a_server_killed_in_mid_job_fails_the_job_and_does_not_run_it_again(
@@ -116,20 +63,6 @@ def test_a_child_that_ignores_sigterm_is_killed_after_five_seconds(
     assert warm_launcher.parent_of_job() == warm_launcher.server.process.pid
     assert is_running(child)
     wait_until(lambda: not is_running(child), seconds=8)
-
-
-def test_ctrl_c_reaches_the_child_which_may_clean_up(
-    warm_launcher: Any, tmp_path: Path, wait_until: Wait
-) -> None:
-    job = warm_launcher.start(
-        "interrupted", str(tmp_path / "counter"), str(tmp_path / "note"), process_group=0
-    )
-    started_pid(tmp_path / "counter", wait_until)
-    os.killpg(job.pid, signal.SIGINT)
-    _, err = job.communicate(timeout=30)
-    assert job.returncode == 130
-    assert err.decode().endswith("KeyboardInterrupt\n")
-    assert (tmp_path / "note").read_text() == "cleaned up"
 
 
 def test_stop_ends_the_server_and_what_it_runs_and_removes_its_folder(
@@ -174,12 +107,65 @@ def test_a_killed_main_process_ends_the_server_and_its_children(
     assert not Path(address).parent.exists()
 
 
-def test_a_folder_for_temporary_files_with_too_long_a_name_means_no_server(
+def test_many_jobs_can_wait_though_few_files_may_be_open(
+    launcher: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(128, hard), hard))
+    try:
+        server = launcher.serve("launcher_jobs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    waiting = [launcher.start("sleep", str(tmp_path / "started"), "30") for _ in range(16)]
+    wait_until(lambda: (tmp_path / "started").exists(), seconds=20)
+    wait_until(lambda: len((tmp_path / "started").read_text().splitlines()) == 16, seconds=20)
+    server.stop()
+    for process in waiting:
+        process.communicate()
+
+
+def test_jobs_are_served_while_the_server_still_warms_up(launcher: Any) -> None:
+    server = launcher.serve("launcher_jobs", "launcher_slow", "json")
+    began = time.monotonic()
+    parents = [launcher.parent_of_job() for _ in range(3)]
+    assert parents == [server.process.pid] * 3
+    assert time.monotonic() - began < 20
+
+
+def test_a_job_waits_for_what_stands_in_front_of_its_module(launcher: Any, tmp_path: Path) -> None:
+    server = launcher.serve("launcher_slow", "launcher_jobs")
+    gone = launcher.start("sleep", str(tmp_path / "started"), "30")
+    waiting = [launcher.start("loaded", "launcher_slow", text=True) for _ in range(3)]
+    time.sleep(0.5)
+    gone.kill()
+    assert [process.communicate(timeout=30)[0] for process in waiting] == ["True\n"] * 3
+    assert launcher.parent_of_job() == server.process.pid
+    gone.communicate()
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_module_that_cannot_be_imported_is_logged_and_passed_over(
     launcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(long))
-    assert warm.start(launcher.log) is None
-    assert "TRIALMAKE_WARM" not in os.environ
-    assert list(long.iterdir()) == []
+    (tmp_path / "launcher_broken.py").write_text("import not_there_at_all\n")
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}:{tmp_path}")
+    server = launcher.serve("launcher_absent", "launcher_broken", "launcher_jobs")
+    assert launcher.parent_of_job() == server.process.pid
+    log = launcher.log.read_text()
+    assert "No module named 'not_there_at_all'" in log
+    assert "launcher_absent" not in log
+
+
+def test_two_hundred_jobs_at_once_all_end_well(warm_launcher: Any) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor(200) as pool:
+        codes = list(pool.map(lambda n: warm_launcher.run("code", str(n % 7)).returncode, range(200)))
+    assert codes == [n % 7 for n in range(200)]
+    assert time.monotonic() - began < 60
+    assert len(list(Path(f"/proc/{warm_launcher.server.process.pid}/fd").iterdir())) < 10
+
+
+def test_the_socket_is_for_this_user_alone(warm_launcher: Any) -> None:
+    path = Path(os.environ["TRIALMAKE_WARM"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -16,8 +16,7 @@ from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import design_effect, split_difference, split_variance
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page
-from scripts.reporting.stats_tables import CHECK_FIELDS, STATS_FIELDS, stats_tables
-from scripts.reporting.summary import EFFECT_ANALYSES, TRIAL_ANALYSES
+from scripts.reporting.stats_tables import stats_tables
 from scripts.reporting.tables import compact, interval, p_words, percent, points
 from scripts.reporting.trial_notes import risk_drawing
 from tests.fakes import synthetic_reports as synthetic
@@ -27,7 +26,7 @@ from tests.fakes.synthetic_checks import examined_effect
 N = 180
 
 
-def facet_stats() -> dict[str, Any]:
+def noted_stats() -> dict[str, Any]:
     """Statistics of a trial with two replicates, with everything that there is to say about it."""
     rng = np.random.default_rng(5)
     trial, baseline = ((rng.random((N, 2)) < share).astype(float) for share in (0.7, 0.5))
@@ -66,7 +65,7 @@ def facet_stats() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def stats():
-    return facet_stats()
+    return noted_stats()
 
 
 def _percent(value):
@@ -81,11 +80,6 @@ def _page(stats):
 def test_everything_has_a_place_and_no_table_is_left_over(stats):
     assert stats_tables([synthetic.stats("t", baseline="c", **stats)]) == ()
     assert "Further analyses" not in _page(stats).text
-
-
-def test_every_analysis_of_the_summary_is_shown_by_name():
-    assert set(TRIAL_ANALYSES) <= STATS_FIELDS
-    assert set(EFFECT_ANALYSES) <= CHECK_FIELDS
 
 
 def test_the_other_sides_of_a_trial_are_told_with_the_numbers_of_the_statistics(stats):

@@ -21,11 +21,9 @@ REPLAY = {
 
 
 @pytest.fixture
-def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallExperiment]:
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperiment:
     monkeypatch.chdir(tmp_path)
-    yield SmallExperiment(tmp_path)
-    load_template.cache_clear()
-    used_fields.cache_clear()
+    return SmallExperiment(tmp_path)
 
 
 def message(experiment: SmallExperiment, **changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""A fingerprint changes with what an output is made from, and with nothing else."""
+"""The digest of an output changes with what it is made from, and with nothing else."""
 
 import dataclasses
 import datetime
@@ -21,10 +21,9 @@ TRIAL = "sim__plain__t0"
 
 
 @pytest.fixture
-def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallExperiment]:
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperiment:
     monkeypatch.chdir(tmp_path)
-    yield SmallExperiment(tmp_path)
-    load_template.cache_clear()
+    return SmallExperiment(tmp_path)
 
 
 def digests(experiment: SmallExperiment, **changes: Any) -> dict[str, str]:
