@@ -1,14 +1,13 @@
 """What can be found wrong before anything is sent is found then."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.errors import PipelineError
-from scripts.experiment.prompts import load_template, used_fields
 from scripts.providers.simulated import Simulated
 from scripts.run import checks
 from tests.fakes.small_experiments import ITEMS, SmallExperiment

@@ -3,13 +3,11 @@
 import dataclasses
 import datetime
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.experiment.prompts import load_template
 from scripts.money import price_book as pricing
 from scripts.money.price_book import listed_price
 from scripts.records import PHASES
