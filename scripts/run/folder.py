@@ -35,31 +35,31 @@ def iterate_runs(experiments_dir: Path) -> Iterator[Path]:
 
 def present_settings(run_root: Path) -> Settings:
     """
-    Read a run's configuration as its files are now, or as it was started with where they do not serve.
+    Read a run's configuration as its files are now or, if they are unusable, as it was started with.
 
-    A trial that was added to the configuration file since, or a prompt that was edited, so counts at once.
+    So a trial that was added to the configuration file, or a prompt that was edited, counts at once.
 
     Raises
     ------
     ConfigError
         If the run has no configuration that can be read.
     StateError
-        If the folder is another one than its configuration says: all paths in it lead elsewhere.
+        If the folder is not where its configuration says: all paths in it lead elsewhere.
     """
     settings = _load_again(run_root)
     if settings is None or settings.run_root.resolve() != run_root.resolve():
         settings = read_run_settings(run_root)
     if settings.run_root.resolve() != run_root.resolve():
         raise StateError(
-            f"its configuration says that the run is in {settings.run_root.resolve()}",
+            f"its configuration places the run in {settings.run_root.resolve()}",
             where=str(run_root),
-            fix="Call this from the folder where the run was started; give a copy its own run_id.",
+            fix="Run this from the folder where the run was started; give a copy its own run_id.",
         )
     return settings
 
 
 def _load_again(run_root: Path) -> Settings | None:
-    """Load the files that the run was started with; None where they do not serve."""
+    """Load the files that the run was started with; None if they are unusable."""
     try:
         known = read_json(RunPaths(run_root).started_with)
         match known:

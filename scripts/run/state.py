@@ -38,7 +38,7 @@ UPSTREAM = {
 }
 STATE_VERSION = 2
 ENDINGS = {"stopped": "stopped", "failed": "failed", "running": "interrupted", "interrupted": "interrupted"}
-"""How a run ended, by the last word of a process that is not there any more."""
+"""How a run ended, as last recorded by a process that no longer exists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Unit:
     made: str
     """Path of what its outputs were made from."""
     error: str
-    """Path of the reason of a failure."""
+    """Path of the reason for a failure."""
     outputs: tuple[str, ...]
     upstream: tuple[tuple[str, str], ...]
     """Phase and name of every unit whose output this one reads."""
@@ -65,7 +65,7 @@ class Finding:
     is_ready: bool
     """Whether everything that it reads is done."""
     was_made: bool = False
-    """Whether it was done at some time, even if that is out of date."""
+    """Whether it was ever done, even if that is out of date."""
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
@@ -103,7 +103,7 @@ def _upstream(
 
 
 class RunView:
-    """A look at a run's folder; remembers the records that have not changed since the last look."""
+    """A view of a run's folder; remembers the records that have not changed since the last look."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -161,7 +161,7 @@ class RunView:
             return False
 
     def _read_error(self, unit: Unit) -> str | None:
-        """Why the last try failed; None if it did not."""
+        """Why the last attempt failed; None if it did not."""
         if self._stat(unit.error) is None:
             return None
         said = (self._read(unit.error) or {}).get("error")
@@ -200,7 +200,7 @@ def _moment(text: Any) -> str | None:
 
 
 def needed_phases(phase: str) -> set[str]:
-    """List every phase that has to be done before `phase`."""
+    """List every phase that must be done before `phase`."""
     before = {"report": ("stats", "costs")}.get(phase) or tuple(filter(None, (UPSTREAM.get(phase),)))
     return set(before).union(*(needed_phases(other) for other in before))
 
@@ -215,12 +215,12 @@ def read_last_state(run_root: Path) -> dict[str, Any] | None:
 
 
 def last_ending(run_root: Path) -> str | None:
-    """How the last process that worked on a run ended, where that is known; a killed one could not say."""
+    """How the last process that worked on a run ended, if known; a killed one could not say."""
     return ENDINGS.get(str((read_last_state(run_root) or {}).get("status")))
 
 
 def present_state(settings: Settings) -> dict[str, Any]:
-    """Derive the state of a run at this moment, whoever works on it or has stopped doing so."""
+    """Derive the state of a run at this moment, whether or not a process is working on it."""
     return derive_state(
         RunView(settings),
         is_live=read_holder(settings.run_root) is not None,
@@ -260,9 +260,9 @@ def derive_state(
     is_live : bool
         Whether a process is working on it now.
     ended : str, optional
-        How the last process ended, where that is known: ``stopped``, ``failed`` or ``interrupted``.
+        How the last process ended, if known: ``stopped``, ``failed`` or ``interrupted``.
     stop_requested : bool
-        Whether somebody asks the run to stop.
+        Whether the run has been asked to stop.
     """
     findings = view.look()
     status = _run_status(findings, is_live=is_live, ended=ended)

@@ -101,7 +101,7 @@ REFUSED = [
     ({"sampling": {"repetition_penalty": -1}}, "must be a number from 0 to 2"),
     ({"sampling": {"presence_penalty": "much"}}, "must be a number from -2 to 2"),
     ({"sampling": {"reasoning_effort": "huge"}}, "must be one of none, low, medium, high"),
-    ({"sampling": {"verbosity": "low"}}, "fireworks does not take 'verbosity'"),
+    ({"sampling": {"verbosity": "low"}}, "fireworks does not support 'verbosity'"),
 ]
 
 

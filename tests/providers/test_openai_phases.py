@@ -81,7 +81,7 @@ REFUSED = [
     ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "takes no top_p"),
     ("gpt-4o-mini", {"presence_penalty": 3}, "must be a number from -2 to 2"),
     ("gpt-4o-mini", {"reasoning_effort": "huge"}, "must be one of none, minimal"),
-    ("gpt-4o-mini", {"top_k": 3}, "openai does not take 'top_k'"),
+    ("gpt-4o-mini", {"top_k": 3}, "openai does not support 'top_k'"),
 ]
 
 

@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a key twice": (
         lambda folder: folder.write("config.yaml", CONFIG + "run_id: other\n"),
-        "Error: config.yaml, line 6: the key 'run_id' stands twice (first in line 1)",
+        "Error: config.yaml, line 6: duplicate key 'run_id' (first in line 1)",
     ),
     "a name with a slash": (
         config("sim:", "s/m:"),
@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a file that is not there": (
         config("plain.md", "nope.md"),
-        "config.yaml, line 3: prompts.plain.user: the file 'nope.md' is not there",
+        "config.yaml, line 3: prompts.plain.user: the file 'nope.md' does not exist",
     ),
     "an empty dataset": (file("quiz.jsonl", ""), "Error: quiz.jsonl: holds no items"),
     "a malformed line": (
@@ -136,11 +136,11 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a template that breaks out": (
         file("plain.md", "{{ ''.__class__ }}"),
-        "Error: plain.md: does what a template may not (access to attribute '__class__'",
+        "Error: plain.md: does something that templates may not do (access to attribute '__class__'",
     ),
     "a template that wants the answers": (
         file("plain.md", "{{ question }}: {{ answers }}"),
-        "Error: plain.md: names 'answers', which no model may see",
+        "Error: plain.md: names 'answers', which models must not see",
     ),
     "a recording of unknown items": (
         file("tape.jsonl", lines({**RECORDED, "item_id": "q9"}), text=TAPE),

@@ -71,7 +71,7 @@ def test_a_run_with_a_broken_configuration_is_wrong_usage(
         look(capsys)
     assert caught.value.code == 2
     message = (
-        "effective_config.yaml: is not what a run's start has written\n  Start the run again: it is renewed."
+        "effective_config.yaml: is not as the start of a run wrote it\n  Start the run again to rewrite it."
     )
     assert message in capsys.readouterr().err
 
@@ -81,7 +81,7 @@ def test_a_copy_of_a_run_does_not_pass_for_the_run(run: FakeRun, capsys: pytest.
     with pytest.raises(SystemExit) as caught:
         status.main(["--run_id", "copy", "--json"])
     assert caught.value.code == 2
-    message = f"experiments/run_copy: its configuration says that the run is in {run.root}\n"
+    message = f"experiments/run_copy: its configuration places the run in {run.root}\n"
     assert message in capsys.readouterr().err
 
 
