@@ -93,7 +93,7 @@ def _parse_prices(path: Path, _mtime_ns: int, _size: int) -> dict[str, Price]:
         raise DataError(
             "is not as the start of a run wrote it",
             where=str(path),
-            fix="Restore it; or delete it, and the run has the rates of today's table.",
+            fix="Restore it; or delete it, and the run uses the rates of today's table.",
         ) from None
 
 

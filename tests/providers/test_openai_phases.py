@@ -77,8 +77,8 @@ def test_a_key_that_cannot_be_one_is_not_shown_and_one_in_the_env_file_is_found(
 
 
 REFUSED = [
-    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini takes no temperature"),
-    ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "takes no top_p"),
+    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini does not accept temperature"),
+    ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "does not accept top_p"),
     ("gpt-4o-mini", {"presence_penalty": 3}, "must be a number from -2 to 2"),
     ("gpt-4o-mini", {"reasoning_effort": "huge"}, "must be one of none, minimal"),
     ("gpt-4o-mini", {"top_k": 3}, "openai does not support 'top_k'"),
@@ -104,7 +104,7 @@ def test_a_setting_that_the_provider_takes_passes(server, tmp_path, model, sampl
 
 def test_what_only_chat_takes_is_refused_for_responses(server, tmp_path):
     settings = experiment_settings(server, tmp_path, endpoint="/v1/responses", sampling={"seed": 1})
-    assert "/v1/responses takes no seed" in check_message(settings)
+    assert "/v1/responses does not accept seed" in check_message(settings)
 
 
 def test_a_batch_rejected_for_good_is_counted_and_named(server, tmp_path):

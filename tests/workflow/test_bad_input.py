@@ -144,7 +144,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a recording of unknown items": (
         file("tape.jsonl", lines({**RECORDED, "item_id": "q9"}), text=TAPE),
-        "Error: tape.jsonl, line 1: answers the item 'q9', which no dataset holds",
+        "Error: tape.jsonl, line 1: answers the item 'q9', which is in no dataset",
     ),
     "a recording with a row twice": (
         file("tape.jsonl", lines(RECORDED, RECORDED), text=TAPE),
