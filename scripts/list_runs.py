@@ -1,4 +1,4 @@
-"""List the runs of an experiments folder with what became of each."""
+"""List the runs in an experiments folder, with the status of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 
 def list_runs(experiments_dir: Path) -> list[dict[str, Any]]:
-    """Say of every run its status, how many of its trials are completed, and when that was last so."""
+    """Give every run's status, how many of its trials are completed, and when that last changed."""
     return [_describe(run_root) for run_root in iterate_runs(experiments_dir)]
 
 

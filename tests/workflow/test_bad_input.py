@@ -152,7 +152,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a recording with NaN": (
         file("tape.jsonl", '{"model": "sim", "prompt": "plain", "item_id": "q1", "text": NaN}\n', text=TAPE),
-        "Error: tape.jsonl, line 1: is not valid JSON (NaN is no JSON; write null)",
+        "Error: tape.jsonl, line 1: is not valid JSON (NaN is not JSON; write null)",
     ),
     "an empty configuration": (
         file("config.yaml", ""),

@@ -43,7 +43,7 @@ WRONG_LINES = {
     GOOD + "\n{bad\n": "quiz.jsonl, line 3: is not valid JSON (Expecting property name",
     GOOD + "[1]\n": "quiz.jsonl, line 2: is not a JSON object but '[1]'",
     GOOD + "null\n": "quiz.jsonl, line 2: is not a JSON object but 'null'",
-    '{"id": NaN}': "quiz.jsonl, line 1: is not valid JSON (NaN is no JSON; write null)",
+    '{"id": NaN}': "quiz.jsonl, line 1: is not valid JSON (NaN is not JSON; write null)",
     "{}": "the field 'id' is missing or empty\n  Fields seen: none.",
     row(id=""): "the field 'id' is missing or empty\n  Fields seen: answers, id, question.",
     row(id=1) + row(id="1"): "line 2: duplicate id '1'",
