@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -13,13 +14,49 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from scripts.errors import DataError
+from scripts.errors import DataError, StateError
 
 if TYPE_CHECKING:
     pass
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """A longer line is a broken file, not an item, a request or a reply."""
+
+
+DISK_FAULTS = {
+    errno.ENOSPC: "there is no space left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EFBIG: "the file would be larger than is allowed here",
+    errno.EMFILE: "this process has too many files open",
+    errno.ENFILE: "the machine has too many files open",
+    errno.EIO: "the disk reports an input/output error",
+    errno.EACCES: "writing is not permitted",
+    errno.EPERM: "writing is not permitted",
+}
+"""What may be wrong with the place that is written to, in words."""
+
+
+def explain_disk(error: OSError) -> StateError | None:
+    """
+    Tell a fault of the disk as what it is; None where the error is of another kind.
+
+    Examples
+    --------
+    >>> print(explain_disk(OSError(errno.ENOSPC, "No space left on device", "run/state.json")))
+    run/state.json: there is no space left on the disk
+      Make room there, then start the run again; nothing that was paid is lost.
+    """
+    what = DISK_FAULTS.get(error.errno or 0)
+    if what is None:
+        return None
+    needs_room = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "Make room there" if needs_room else "Put that right"
+    return StateError(
+        what,
+        where=str(error.filename or "the run's folder"),
+        fix=f"{fix}, then start the run again; nothing that was paid is lost.",
+    )
 
 
 @contextlib.contextmanager

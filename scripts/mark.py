@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.clock import now
 from scripts.errors import user_errors
 from scripts.experiment.settings import read_run_settings
-from scripts.files import write_json
-from scripts.records import PHASES, digest
-from scripts.run.state import run_units
+from scripts.files import read_json, write_json
+from scripts.records import PHASES
+from scripts.run.job import follow_inputs, keeping_error
+from scripts.run.markers import make_marker
+from scripts.run.paths import RunPaths
+from scripts.run.units import MARK, run_units
 
 
 def mark_phase(run: Path, phase: str, *, out: Path) -> None:
     """Write the marker: the trials it covers, and a digest of what their outputs were made from."""
     settings = read_run_settings(run)
     units = [unit for unit in run_units(settings).values() if unit.phase == phase and unit.name]
-    records = {unit.name: json.loads(Path(unit.made).read_bytes()) for unit in units}
-    made = {name: [record["made_from"], record["outputs"]] for name, record in records.items()}
-    marker = {
-        "schema_version": 1,
-        "phase": phase,
-        "completed_at": now(),
-        "trials": list(settings.trial_by_name),
-        "digest": digest(made),
-    }
-    write_json(out, marker)
+    records = {unit.name: read_json(Path(unit.made)) for unit in units}
+    write_json(out, make_marker(phase, settings.trial_by_name, records))
+    follow_inputs([out], [Path(output) for unit in units for output in unit.outputs])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--phase", required=True, choices=PHASES, help="the phase that every trial has done")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = parser.parse_args(argv)
-    with user_errors():
+    with user_errors(), keeping_error(RunPaths(options.run).error(MARK, options.phase)):
         mark_phase(options.run, options.phase, out=options.out)
     return 0
 

@@ -23,7 +23,9 @@ from scripts.experiment.settings import Settings, load_settings
 from scripts.files import PROJECT_ROOT
 from scripts.records import PHASES
 from scripts.run.command_line import command_parser
-from scripts.run.state import RunView, derive_state, needed_phases, read_last_state
+from scripts.run.findings import RunView
+from scripts.run.state import derive_state, read_last_state
+from scripts.run.units import needed_phases
 
 DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 3
 EXAMPLES = """examples:

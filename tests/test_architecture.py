@@ -49,7 +49,7 @@ ARROWS["command"] = ARROWS["phase"] | {"planning", "command"}
 """Which rooms a room may import from; what is not named here is refused."""
 
 OUTSIDE: dict[str, set[str]] = {
-    "snakemake": {"scripts.run.hooks"},
+    "snakemake": {"scripts.run.hooks", "scripts.run.reruns"},
     "snakemake_interface_common": {"scripts.run.hooks"},
     "psutil": {"scripts.run.supervisor", "scripts.launcher.server"},
 }

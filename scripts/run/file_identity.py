@@ -7,9 +7,10 @@ from typing import Any
 
 from scripts.errors import DataError
 from scripts.files import file_sha256, read_json
+from scripts.run.paths import RunPaths
 
 
-def identify_unchanged(path: Path) -> dict[str, Any]:
+def identify_unchanged(path: Path, paths: RunPaths) -> dict[str, Any]:
     """
     Identify a file, and refuse one that was changed after the phase that made it.
 
@@ -20,7 +21,8 @@ def identify_unchanged(path: Path) -> dict[str, Any]:
     """
     print_ = identify(path)
     for record in path.parent.glob("*.made.json"):
-        made = read_json(record).get("outputs", {}).get(str(path))
+        outputs = read_json(record).get("outputs", {})
+        made = outputs.get(paths.key(path)) or outputs.get(str(path))
         if made is not None and made["sha256"] != print_["sha256"]:
             raise DataError(
                 "has been changed since it was made",

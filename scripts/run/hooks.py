@@ -14,6 +14,8 @@ from scripts.experiment.schema import DEFAULT_CONFIG
 from scripts.experiment.settings import Settings, load_settings
 from scripts.files import PROJECT_ROOT
 from scripts.run.checks import check_settings
+from scripts.run.findings import RunView
+from scripts.run.reruns import decide_reruns
 
 if TYPE_CHECKING:
     from scripts.run.supervisor import Supervisor
@@ -69,6 +71,7 @@ class Hooks:
         self.supervisor: Supervisor | None = None
         self.has_ended = False
         if workflow.is_main_process:
+            decide_reruns(workflow, RunView(settings))
             atexit.register(self._at_exit)
 
     def start(self) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 from scripts.clock import now
 from scripts.errors import PipelineError, user_errors
 from scripts.experiment.settings import Settings, read_run_settings
-from scripts.files import write_json
+from scripts.files import explain_disk, write_json
 from scripts.run.file_identity import identify, identify_unchanged
 from scripts.run.paths import RunPaths
 from scripts.run.stop import StopRequested
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +64,11 @@ def phase_job(job: Job) -> Iterator[Settings]:
     A user's mistake becomes one message and exit code 1; a bug keeps its traceback.  A stop on request is
     no failure: nothing is recorded.
     """
-    started = now()
-    with user_errors():
-        try:
-            inputs = {str(path): identify_unchanged(path) for path in job.inputs}
-            yield read_run_settings(job.run)
-        except StopRequested:
-            raise
-        except PipelineError as error:
-            _keep_error(job, str(error))
-            raise
-        except Exception as error:
-            _keep_error(job, f"{type(error).__name__}: {error}")
-            raise
+    started, paths = now(), RunPaths(job.run)
+    with user_errors(), keeping_error(job.error_path):
+        inputs = {paths.key(path): identify_unchanged(path, paths) for path in job.inputs}
+        yield read_run_settings(job.run)
+        follow_inputs(job.outputs, job.inputs)
         record = {
             "schema_version": SCHEMA_VERSION,
             "phase": job.phase,
@@ -85,14 +77,55 @@ def phase_job(job: Job) -> Iterator[Settings]:
             "started_at": started,
             "finished_at": now(),
             "inputs": inputs,
-            "outputs": {str(path): identify(path) for path in job.outputs},
+            "outputs": {paths.key(path): identify(path) for path in job.outputs},
         }
         write_json(job.made_path, record)
-        job.error_path.unlink(missing_ok=True)
+        follow_inputs([job.made_path], job.inputs)
 
 
-def _keep_error(job: Job, error: str) -> None:
-    write_json(job.error_path, {"at": now(), "error": error.encode("utf-8", "replace").decode()})
+@contextlib.contextmanager
+def keeping_error(path: Path) -> Iterator[None]:
+    """
+    Write down why the block fails, and forget it when it does not; a stop on request is no failure.
+
+    A disk that is full, or may not be written, is told as what it is, also where that cannot be written down.
+    """
+    try:
+        yield
+        path.unlink(missing_ok=True)
+    except StopRequested:
+        raise
+    except PipelineError as error:
+        _keep_error(path, str(error))
+        raise
+    except OSError as error:
+        explained = explain_disk(error)
+        _keep_error(path, str(explained or f"{type(error).__name__}: {error}"))
+        if explained is None:
+            raise
+        raise explained from None
+    except Exception as error:
+        _keep_error(path, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _keep_error(path: Path, error: str) -> None:
+    # The reason is printed all the same: a full disk must not hide it behind another error.
+    with contextlib.suppress(OSError):
+        write_json(path, {"at": now(), "error": error.encode("utf-8", "replace").decode()})
+
+
+def follow_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """
+    Date outputs no earlier than their inputs.
+
+    Inputs may be dated in the future (another machine's clock, a clock that was set back); Snakemake takes
+    an output that is older than its input for a broken one.
+    """
+    newest = max((path.stat().st_mtime_ns for path in inputs), default=0)
+    if newest > time.time_ns():
+        for path in outputs:
+            os.utime(path, ns=(newest, newest))
 
 
 def trial_job(

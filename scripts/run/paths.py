@@ -14,6 +14,9 @@ STOP_FILE = "STOP_REQUESTED"
 DRAIN_FILE = ".draining"
 STARTED_WITH = ".started_with.json"
 
+INSIDE = "<run>/"
+"""Begins the name of a file of the run in records."""
+
 EVENTS_FILE = "events.jsonl"
 """The file of a trial's ledger."""
 
@@ -125,31 +128,57 @@ class RunPaths:
         """The folder of a phase's outputs for a dataset (prepare), a trial, or the whole run (no name)."""
         if phase == "prepare":
             return self.datasets
+        if phase == "mark":
+            return self.root / "phases"
         return self.trials / unit / phase if unit else self.root / phase
 
     def outputs(self, phase: str, unit: str) -> tuple[Path, ...]:
         """What a phase makes for a dataset (prepare), a trial, or the whole run (its report)."""
         if phase == "prepare":
             return (self.dataset(unit),)
+        if phase == "mark":
+            return (self.marker(unit),)
         names = (OUTPUTS[phase],) if unit else RUN_OUTPUTS
         return tuple(self.folder(phase, unit) / name for name in names)
+
+    def key(self, path: str | Path) -> str:
+        """
+        Name a file in records: those of the run so that it can be moved, others by their paths.
+
+        Examples
+        --------
+        >>> paths = RunPaths(Path("experiments/run_demo"))
+        >>> paths.key("experiments/run_demo/trials.tsv"), paths.key("quiz.jsonl")
+        ('<run>/trials.tsv', 'quiz.jsonl')
+        """
+        own = f"{self.root}/"
+        text = str(path)
+        return INSIDE + text[len(own) :] if text.startswith(own) else text
+
+    def path(self, key: str) -> str:
+        """Find the file that `key` has named; a key of an earlier version is its path."""
+        return f"{self.root}/{key[len(INSIDE) :]}" if key.startswith(INSIDE) else key
 
     def output(self, phase: str, trial: str) -> Path:
         """What a phase makes for a trial."""
         return self.folder(phase, trial) / OUTPUTS[phase]
 
     def made(self, phase: str, unit: str) -> Path:
-        """What outputs were made from, beside them; the datasets share a folder, so it carries their name."""
-        return self.folder(phase, unit) / f"{unit if phase == 'prepare' else phase}.made.json"
+        """What outputs were made from, beside them; a marker says so itself."""
+        if phase == "mark":
+            return self.marker(unit)
+        name = unit if phase == "prepare" else phase  # the datasets share a folder
+        return self.folder(phase, unit) / f"{name}.made.json"
 
     def error(self, phase: str, unit: str) -> Path:
         """Why the last attempt to make the outputs failed, beside them."""
         made = self.made(phase, unit)
-        return made.with_name(made.name.removesuffix(".made.json") + ".error.json")
+        stem = made.name.removesuffix(".made.json").removesuffix(".done.json")
+        return made.with_name(f"{stem}.error.json")
 
     def marker(self, phase: str) -> Path:
         """The file that says that all trials have completed a phase."""
-        return self.root / "phases" / f"{phase}.done.json"
+        return self.folder("mark", phase) / f"{phase}.done.json"
 
     @property
     def report(self) -> Path:

@@ -25,8 +25,9 @@ from scripts.launcher import warm
 from scripts.launcher.server import WARM_MODULES
 from scripts.money.price_book import record_prices
 from scripts.providers import adapter_modules
+from scripts.run.findings import RunView
 from scripts.run.lock import RunLock, read_holder
-from scripts.run.state import RunView, derive_state, last_ending
+from scripts.run.state import derive_state, last_ending
 from scripts.run.stop import HOLDER_VARIABLE, StopToken, make_stop_token
 
 LOOK_S = 0.5

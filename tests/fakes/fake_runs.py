@@ -16,11 +16,14 @@ from scripts.errors import DataError
 from scripts.experiment.prompts import load_template
 from scripts.experiment.settings import Settings, dump_config
 from scripts.files import PROJECT_ROOT, write_json
+from scripts.mark import mark_phase
 from scripts.records import PHASES
+from scripts.run.findings import RunView
 from scripts.run.job import Job, phase_job
 from scripts.run.paths import STARTED_WITH, STATE_FILE
 from scripts.run.provenance import made_from
-from scripts.run.state import RunView, Unit, derive_state, present_state, run_units
+from scripts.run.state import derive_state, present_state
+from scripts.run.units import MARK, Unit, run_units
 from tests.fakes.small_experiments import SmallExperiment
 
 PLAIN, BRIEF = "sim__plain__t0", "sim__brief__t0"
@@ -89,9 +92,15 @@ class FakeRun:
         return settings
 
     def complete(self, phase: str, name: str, *, settings: Settings | None = None) -> None:
-        """Do one unit's job: no two of its outputs are alike."""
+        """Do one unit's job: no two of its outputs are alike.  The markers come before the run's report."""
         settings = settings or self.start()
+        if (phase, name) == ("report", ""):
+            for marked in PHASES:
+                self.complete(MARK, marked, settings=settings)
         unit = run_units(settings)[phase, name]
+        if phase == MARK:
+            mark_phase(self.root, name, out=Path(unit.outputs[0]))
+            return
         with phase_job(self._job(settings, unit)):
             for output in unit.outputs:
                 Path(output).parent.mkdir(parents=True, exist_ok=True)

@@ -20,11 +20,10 @@ from scripts.errors import (
 from scripts.files import read_jsonl
 from scripts.providers import BatchStatus, Limits, make_provider
 from scripts.providers.anthropic_batch import LIMITS, AnthropicBatch, _stream_body
-from scripts.providers.keys import find_key
-from scripts.records import Item, Outcome, Request, Trial, Usage
+from scripts.records import Item, Outcome, Request, Trial
 from scripts.run.checks import check_settings
 from tests.providers.anthropic_experiments import load_experiment
-from tests.providers.anthropic_server import KEY, errored, message, serve
+from tests.providers.anthropic_server import KEY, serve
 
 ITEM = Item("q", "Question?", ("yes",))
 TRIAL = Trial("t", "m", "p", {"temperature": 0.0, "top_p": None, "top_k": 5, "max_tokens": 64})
@@ -243,72 +242,6 @@ def test_results_of_a_batch_that_goes_on_are_an_error(service, provider, tmp_pat
         provider.fetch(create(provider, tmp_path), tmp_path / "rows")
 
 
-A, T, R = Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.REFUSED
-E, X = Outcome.ERRORED, Outcome.EXPIRED
-CREDIT = "Your credit balance is too low to access the Anthropic API."
-ROWS = {
-    "plain": (message(), A, False),
-    "stopped": (message(stop_reason="stop_sequence"), A, False),
-    "unknown reason": (message(stop_reason="tired"), A, False),
-    "no words": (message(None), A, False),
-    "cut off": (message(stop_reason="max_tokens"), T, False),
-    "cut off without text": (message(None, stop_reason="max_tokens"), T, False),
-    "full context": (message(stop_reason="model_context_window_exceeded"), T, False),
-    "refused": (message(None, stop_reason="refusal"), R, False),
-    "a tool": (message(None, stop_reason="tool_use"), E, False),
-    "half a surrogate pair": (message("\ud83d yes"), A, False),
-    "no message": ({"type": "succeeded"}, E, False),
-    "odd content": (
-        {"type": "succeeded", "message": {"content": "yes", "stop_reason": "end_turn"}},
-        E,
-        False,
-    ),
-    "odd blocks": ({"type": "succeeded", "message": {"content": [None, 3, {"type": "text"}]}}, E, False),
-    "wrong request": (errored("invalid_request_error", "max_tokens: required"), E, False),
-    "no credit": (errored("invalid_request_error", CREDIT), E, True),
-    "fault": (errored("api_error", "Internal server error"), E, True),
-    "overloaded": (errored("overloaded_error", "Overloaded"), E, True),
-    "bare error": ({"type": "errored", "error": {"type": "api_error", "message": "x"}}, E, True),
-    "no error": ({"type": "errored"}, E, True),
-    "canceled": ({"type": "canceled"}, E, True),
-    "expired": ({"type": "expired"}, X, True),
-    "unknown type": ({"type": "vanished"}, E, False),
-    "odd type": ({"type": ["a"]}, E, False),
-    "nothing": (None, E, False),
-}
-
-
-@pytest.mark.parametrize("case", ROWS)
-def test_every_row_has_an_outcome_and_nothing_that_cannot_be_stored(case):
-    result, outcome, is_retryable = ROWS[case]
-    key, reply = AnthropicBatch(model="claude").decode({"custom_id": "k", "result": result})
-    assert (key, reply.outcome, reply.is_retryable) == ("k", outcome, is_retryable)
-    for text in (reply.text, reply.finish_reason, reply.error_code, reply.error_message):
-        assert text is None or text.encode("utf-8").decode() == text
-    assert (reply.error_code is None) == (outcome not in {E, X})
-
-
-def test_texts_are_joined_and_tokens_of_the_cache_count_as_input():
-    result = message("Yes", input_tokens=5, cache_read_input_tokens=20, cache_creation_input_tokens=300)
-    by_age = {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100}
-    result["message"]["usage"] |= {
-        "cache_creation": by_age,
-        "output_tokens_details": {"thinking_tokens": 1},
-    }
-    thinking = {"type": "thinking", "thinking": "Hm."}
-    result["message"]["content"] = [thinking, *result["message"]["content"], {"type": "text", "text": "."}]
-    _, reply = AnthropicBatch(model="claude").decode({"custom_id": "k", "result": result})
-    assert (reply.text, reply.finish_reason) == ("Yes.", "end_turn")
-    assert reply.usage == Usage(325, 2, 20, 300, 100, 1)
-
-
-@pytest.mark.parametrize("count", [None, -1, "7", True, 10**30, [1]])
-def test_a_count_that_is_none_is_not_known_rather_than_zero(count):
-    result = message("Yes", input_tokens=count, output_tokens=count, cache_read_input_tokens=count)
-    _, reply = AnthropicBatch(model="claude").decode({"custom_id": "k", "result": result})
-    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.cached_tokens) == (None,) * 3
-
-
 def test_settings_reach_the_adapter_and_limits_are_only_lowered(tmp_path):
     options = {
         "base_url": "http://127.0.0.1:1",
@@ -344,19 +277,3 @@ def test_what_the_provider_would_refuse_is_refused_before_anything_is_sent(
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     with pytest.raises(ConfigError, match=told):
         check_settings(load_experiment(tmp_path, **change))
-
-
-def test_without_a_key_the_check_names_the_variable_and_the_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    with pytest.raises(ConfigError, match=r"ANTHROPIC_API_KEY is not set\n.*\.env"):
-        check_settings(load_experiment(tmp_path))
-    (tmp_path / ".env").write_text("# keys\nexport ANTHROPIC_API_KEY='from the file'\n")
-    with pytest.raises(ConfigError, match="contains spaces") as told:
-        check_settings(load_experiment(tmp_path))
-    assert "from the file" not in str(told.value)
-    (tmp_path / ".env").write_text('OTHER=1\nANTHROPIC_API_KEY = "from-the-file"\n')
-    check_settings(load_experiment(tmp_path))
-    assert find_key("ANTHROPIC_API_KEY") == "from-the-file"
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "from-the-environment\n")
-    assert find_key("ANTHROPIC_API_KEY") == "from-the-environment"

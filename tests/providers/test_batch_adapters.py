@@ -16,7 +16,14 @@ import pytest
 
 from scripts.errors import BusyError, LimitError, ProviderError, UnknownOutcomeError
 from scripts.providers import BatchStatus, Limits, LostCall
-from tests.providers.batch_peers import PEERS, each, fetched, provider_fixture, server_fixture, start  # noqa: F401 - fixtures
+from tests.providers.batch_peers import (  # noqa: F401 - fixtures
+    PEERS,
+    each,
+    fetched,
+    provider_fixture,
+    server_fixture,
+    start,
+)
 from tests.providers.faulty_server import Fault
 
 KEY = "a" * 64

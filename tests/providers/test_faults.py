@@ -20,7 +20,7 @@ from scripts.records import Item, Request
 from scripts.submit import submit_trial
 from tests.fakes.sending_fakes import make_settings, write_requests
 from tests.providers import anthropic_server
-from tests.providers.batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
+from tests.providers.batch_peers import only, server_fixture  # noqa: F401 - a fixture
 from tests.providers.openai_server import Fault, OpenAIServer, answer, expired
 
 peer_fixture = only("openai")

@@ -9,12 +9,10 @@ import pytest
 
 from scripts.errors import BusyError, ProviderError
 from scripts.providers import BatchStatus, LostCall
-from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Outcome
 from tests.providers.batch_peers import (  # noqa: F401 - fixtures
     ITEM,
     LABELS,
-    PEERS,
     TRIAL,
     fetched,
     only,
@@ -64,36 +62,6 @@ def test_the_responses_endpoint_is_spoken_too(provider, server, tmp_path):
     }
     (_, reply), *_ = fetched(provider, start(provider, tmp_path), tmp_path)
     assert (reply.outcome, reply.text, reply.usage.cached_tokens) == (Outcome.ANSWERED, "answer", 4)
-
-
-TEXT = {"type": "message", "content": [{"type": "output_text", "text": "yes"}]}
-NO = {"type": "message", "content": [{"type": "refusal", "refusal": "I cannot"}]}
-INCOMPLETE = {"status": "incomplete", "output": [TEXT]}
-ODD_RESPONSES = [
-    ({"status": "completed", "output": [TEXT]}, Outcome.ANSWERED, "yes"),
-    ({"status": "completed", "output": [NO]}, Outcome.REFUSED, "I cannot"),
-    ({**INCOMPLETE, "incomplete_details": {"reason": "max_output_tokens"}}, Outcome.TRUNCATED, "yes"),
-    ({**INCOMPLETE, "incomplete_details": {"reason": "content_filter"}}, Outcome.REFUSED, "yes"),
-    (
-        {"status": "incomplete", "output": None, "incomplete_details": {"reason": "max_output_tokens"}},
-        Outcome.TRUNCATED,
-        None,
-    ),
-    (
-        {"status": "failed", "output": [], "error": {"code": "server_error", "message": "x"}},
-        Outcome.ERRORED,
-        None,
-    ),
-    ({"status": "completed", "output": []}, Outcome.ERRORED, None),
-    ({"output": [None, {"type": "message", "content": [None]}, 3]}, Outcome.ERRORED, None),
-]
-
-
-@pytest.mark.parametrize(("body", "outcome", "text"), ODD_RESPONSES)
-def test_every_response_has_an_outcome(body, outcome, text):
-    row = {"custom_id": "k", "response": {"status_code": 200, "body": {"object": "response", **body}}}
-    _, reply = OpenAIBatch("m", "http://127.0.0.1").decode(row)
-    assert (reply.outcome, reply.text) == (outcome, text)
 
 
 def test_reasoning_models_get_their_own_name_for_the_longest_answer(provider):

@@ -1,4 +1,4 @@
-"""Phases with the adapter `openai`: what is sent, billed and written, and what is refused before."""
+"""Phases with the adapter `openai`: what is sent, billed and written."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 
 from scripts.errors import ProviderError
 from scripts.money.ledger import Ledger
-from scripts.run.checks import check_settings
 from tests.providers.batch_peers import PEERS, only, server_fixture  # noqa: F401 - a fixture
 from tests.providers.openai_server import answer, expired
-from tests.providers.phase_runs import check_message, peer_settings, run
+from tests.providers.phase_runs import peer_settings, run
 
 peer_fixture = only("openai")
 
@@ -57,54 +56,6 @@ def test_a_queue_that_stays_full_is_given_up_with_the_reason(server, tmp_path):
     with pytest.raises(ProviderError, match="Enqueued token limit reached"):
         run(settings)
     assert server.billed == []
-
-
-# What is refused before anything is sent.
-
-
-def test_a_key_that_cannot_be_one_is_not_shown_and_one_in_the_env_file_is_found(
-    server, tmp_path, monkeypatch
-):
-    settings = experiment_settings(server, tmp_path)
-    monkeypatch.delenv("OPENAI_API_KEY")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted two\nlines")
-    assert "sk-planted" not in check_message(settings)
-    monkeypatch.delenv("OPENAI_API_KEY")
-    (tmp_path / ".env").write_text(f'# keys\nexport OPENAI_API_KEY="{server.key}"\n')
-    check_settings(settings)
-    assert len(run(settings)) == 4
-    (tmp_path / ".env").unlink()
-
-
-REFUSED = [
-    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini does not accept temperature"),
-    ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "does not accept top_p"),
-    ("gpt-4o-mini", {"presence_penalty": 3}, "must be a number from -2 to 2"),
-    ("gpt-4o-mini", {"reasoning_effort": "huge"}, "must be one of none, minimal"),
-    ("gpt-4o-mini", {"top_k": 3}, "openai does not support 'top_k'"),
-]
-
-
-@pytest.mark.parametrize(("model", "sampling", "words"), REFUSED)
-def test_a_setting_that_the_provider_would_refuse_is_refused_first(server, tmp_path, model, sampling, words):
-    assert words in check_message(experiment_settings(server, tmp_path, model=model, sampling=sampling))
-
-
-ACCEPTED = [
-    ("o3-mini", {"temperature": None, "reasoning_effort": "low"}),
-    ("gpt-5.1", {"temperature": 0.3, "reasoning_effort": "none"}),
-    ("gpt-4o-mini", {"temperature": 2, "seed": 3, "stop": "."}),
-]
-
-
-@pytest.mark.parametrize(("model", "sampling"), ACCEPTED)
-def test_a_setting_that_the_provider_takes_passes(server, tmp_path, model, sampling):
-    check_settings(experiment_settings(server, tmp_path, model=model, sampling=sampling))
-
-
-def test_what_only_chat_takes_is_refused_for_responses(server, tmp_path):
-    settings = experiment_settings(server, tmp_path, endpoint="/v1/responses", sampling={"seed": 1})
-    assert "/v1/responses does not accept seed" in check_message(settings)
 
 
 def test_a_batch_rejected_for_good_is_counted_and_named(server, tmp_path):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from scripts.costs import cost_trial
 from scripts.experiment.settings import Settings, dump_config
-from scripts.money import price_book as pricing
+from scripts.money import price_book
 from scripts.money.price_book import present_price, record_prices
 from scripts.parse import outcomes_schema
 from scripts.records import Usage
@@ -125,7 +125,7 @@ def test_a_run_that_was_priced_by_the_table_is_priced_by_the_table_of_today(
     assert price is not None
     dearer = dataclasses.replace(price, input=price.input * 2, output=price.output * 2, source="tomorrow")
     dearer = dataclasses.replace(dearer, cached_input=price.cached_input * 2)
-    monkeypatch.setattr(pricing, "listed_price", lambda *_: dearer)
+    monkeypatch.setattr(price_book, "listed_price", lambda *_: dearer)
     for trial in repriced(experiment, capsys)["trials"]:
         assert trial["new_usd"] == pytest.approx(2 * trial["old_usd"])
         assert (trial["old_price"]["source"], trial["new_price"]["source"]) == (price.source, "tomorrow")

@@ -1,4 +1,4 @@
-"""The commands that look at runs and ask them to stop: they tell the truth, and write nothing else."""
+"""The status of a run: it tells the truth, and writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The further analyses in ``stats.json``: each on an example that can be checked by hand."""
+"""What is said of one trial: variance, abstentions and bounds; each example can be checked by hand."""
 
 from __future__ import annotations
 

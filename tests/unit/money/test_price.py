@@ -1,4 +1,4 @@
-"""The pinned table of prices: its traps, and our arithmetic against its own."""
+"""Dollars of what was used: exact, and those of the pinned table to the last digit."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import yaml
 from scripts.errors import ConfigError, DataError
 from scripts.experiment.settings import load_settings
 from scripts.files import PROJECT_ROOT
-from scripts.money import price_book as pricing
+from scripts.money import price_book
 from scripts.money.price import BatchRate
 from scripts.money.price_book import (
     REHEARSAL,
@@ -67,7 +67,7 @@ def started(tmp_path, monkeypatch):
     before = find_price(run, "m")
     record_prices(run)
     after = dataclasses.replace(before, input=Decimal(7), version="9.9.9")
-    monkeypatch.setattr(pricing, "listed_price", lambda *_: after)
+    monkeypatch.setattr(price_book, "listed_price", lambda *_: after)
     return run, before, after
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from scripts import ledger as show_ledger
-from scripts import list_runs, reprice, run_all, status, stop_run
+from scripts import ledger, list_runs, reprice, run_all, status, stop_run
 
 COMMANDS = {
     "run_all": run_all.main,
     "stop_run": stop_run.main,
     "status": status.main,
     "list_runs": list_runs.main,
-    "ledger": show_ledger.main,
+    "ledger": ledger.main,
     "reprice": reprice.main,
 }
 

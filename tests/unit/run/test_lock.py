@@ -18,7 +18,7 @@ import pytest
 
 from scripts.errors import StateError
 from scripts.files import PROJECT_ROOT
-from scripts.run import lock as run_lock
+from scripts.run import lock
 from scripts.run.lock import RunLock, read_holder
 from scripts.run.paths import LOCK_FILE
 
@@ -139,7 +139,7 @@ def test_looking_at_the_holder_does_not_keep_anybody_from_starting(
     run_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`status --watch` looks at every run once a second; a start may fall into such a moment."""
-    monkeypatch.setattr(run_lock, "LOOK_OVER_S", 5.0)
+    monkeypatch.setattr(lock, "LOOK_OVER_S", 5.0)
     run_root.mkdir()
     handle = (run_root / LOCK_FILE).open("a+")
     fcntl.flock(handle, fcntl.LOCK_SH)
@@ -155,7 +155,7 @@ def test_a_refusal_does_not_take_long(run_root: Path) -> None:
         began = time.monotonic()
         with pytest.raises(StateError):
             RunLock(run_root).take()
-        assert time.monotonic() - began < 30 * run_lock.LOOK_OVER_S
+        assert time.monotonic() - began < 30 * lock.LOOK_OVER_S
 
 
 def test_who_deletes_a_held_lock_file_lets_another_in_and_the_first_does_it_no_harm(run_root: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.money import price_book as pricing
+from scripts.money import price_book
 from scripts.money.price_book import listed_price
 from scripts.records import PHASES
 from scripts.run.provenance import made_from
@@ -76,7 +76,7 @@ def test_the_same_rates_on_another_day_leave_costs_alone_and_other_rates_do_not(
     seen = []
     for changes in ({}, {"as_of": "2026-11-24"}, {"output": price.output * 2}):
         again = dataclasses.replace(price, **changes)  # type: ignore[arg-type]
-        monkeypatch.setattr(pricing, "listed_price", lambda *_, again=again: again)
+        monkeypatch.setattr(price_book, "listed_price", lambda *_, again=again: again)
         seen.append(made_from(experiment.load(), "costs", TRIAL))
     assert seen[0] == seen[1] != seen[2]
 

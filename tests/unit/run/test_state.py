@@ -11,11 +11,9 @@ import pytest
 
 from scripts.files import write_json
 from scripts.records import PHASES, RUN_OUTPUTS
+from scripts.run.findings import RunView
 from scripts.run.paths import STATE_FILE
-from scripts.run.state import (
-    RunView,
-    derive_state,
-)
+from scripts.run.state import derive_state
 from tests.fakes.fake_runs import AFTER, BRIEF, PLAIN, FakeRun, counts, undone, valid
 
 FIRST = {"prepare": "quiz"}
@@ -163,8 +161,8 @@ def test_a_record_that_is_not_utf_8_or_no_file_is_no_record(finished: FakeRun) -
     assert undone(finished.state()) == AFTER["parse"]
 
 
-def first_of(files: dict[str, Any], print_: Any) -> dict[str, Any]:
-    return {**files, next(iter(files)): print_}
+def first_of(files: dict[str, Any], identity: Any) -> dict[str, Any]:
+    return {**files, next(iter(files)): identity}
 
 
 SPOILT = {
@@ -195,11 +193,11 @@ def test_a_record_that_says_something_else_is_no_record(finished: FakeRun, spoil
     assert undone(finished.state()) == AFTER["parse"]
 
 
-@pytest.mark.parametrize("print_", [None, [], "x", 1, {}, {"size": 1}, {"size": None, "sha256": []}])
-def test_an_output_whose_fingerprint_is_broken_is_not_done(finished: FakeRun, print_: Any) -> None:
+@pytest.mark.parametrize("identity", [None, [], "x", 1, {}, {"size": 1}, {"size": None, "sha256": []}])
+def test_an_output_whose_identity_is_broken_is_not_done(finished: FakeRun, identity: Any) -> None:
     path = finished.record("parse", PLAIN)
     record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "outputs": first_of(record["outputs"], print_)}))
+    path.write_text(json.dumps({**record, "outputs": first_of(record["outputs"], identity)}))
     assert undone(finished.state()) == AFTER["parse"]
 
 

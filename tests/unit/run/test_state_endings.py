@@ -9,10 +9,12 @@ import pytest
 
 from scripts.files import write_json
 from scripts.records import PHASES
+from scripts.run.findings import RunView
 from scripts.run.lock import RunLock
 from scripts.run.paths import STATE_FILE
-from scripts.run.state import RunView, derive_state, needed_phases, read_last_state
+from scripts.run.state import derive_state, read_last_state
 from scripts.run.stop import StopToken
+from scripts.run.units import needed_phases
 from tests.fakes.fake_runs import BRIEF, PLAIN, FakeRun, undone, valid
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from scripts.records import PHASES
 from scripts.run.lock import RunLock
-from scripts.run.state import run_units
+from scripts.run.units import run_units
 from tests.fakes.fake_runs import BRIEF, PLAIN, FakeRun
 
 Key = tuple[str, str]

@@ -26,7 +26,7 @@ from scripts.providers.local import LocalChat
 from scripts.providers.options import provider_schema
 from scripts.providers.replay import Replay
 from scripts.providers.simulated import RATES, Simulated
-from scripts.records import Item, Outcome, Reply, Request, Trial, digest
+from scripts.records import Item, Outcome, Request, Trial, digest
 from tests.providers.anthropic_server import KEY as ANTHROPIC_KEY
 from tests.providers.anthropic_server import serve as serve_anthropic
 from tests.providers.batch_peers import PEERS
@@ -109,10 +109,6 @@ def test_every_adapter_is_held_to_the_contract():
     assert set(ADAPTERS) == set(PROVIDERS)
 
 
-OWN_ROWS = {"anthropic"}
-"""Adapters whose rows have a shape of their own; their tests are beside this file."""
-
-
 def start(name, folder):
     made = ADAPTERS[name](folder)
     return made if isinstance(made, contextlib.AbstractContextManager) else contextlib.nullcontext(made)
@@ -120,12 +116,6 @@ def start(name, folder):
 
 @pytest.fixture(params=sorted(ADAPTERS))
 def provider(request, tmp_path):
-    with start(request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=sorted(set(ADAPTERS) - OWN_ROWS))
-def chat_provider(request, tmp_path):
     with start(request.param, tmp_path) as made:
         yield made
 
@@ -242,85 +232,3 @@ def test_a_batch_that_is_not_there_is_an_error_and_not_a_wait(provider):
 
 def test_an_unknown_status_is_not_the_end():
     assert not BatchState(BatchStatus.UNKNOWN, "??").status.is_terminal
-
-
-USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}
-
-
-def completion(*, status=200, **choice):
-    choice = {"message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop", **choice}
-    return {"response": {"status_code": status, "body": {"choices": [choice], "usage": USAGE}}}
-
-
-def failure(status, **error):
-    return {"response": {"status_code": status, "body": {"error": error}}}
-
-
-A, T, R = Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.REFUSED
-E, X = Outcome.ERRORED, Outcome.EXPIRED
-ODD_ROWS = {
-    "plain": (completion(), A, False),
-    "unknown fields": (completion(logprobs={"a": [1]}) | {"new": {"x": 1}}, A, False),
-    "empty text": (completion(message={"content": ""}), A, False),
-    "text in parts": (completion(message={"content": [{"type": "text", "text": "yes"}]}), A, False),
-    "empty refusal": (completion(message={"content": "yes", "refusal": ""}), A, False),
-    "unknown finish reason": (completion(finish_reason="tired"), A, False),
-    "no finish reason": (completion(finish_reason=None), A, False),
-    "half a surrogate pair": (completion(message={"content": "\ud83d yes"}), A, False),
-    "cut off": (completion(finish_reason="length"), T, False),
-    "cut off without text": (completion(finish_reason="length", message={"content": None}), T, False),
-    "refused": (completion(message={"content": None, "refusal": "I cannot"}), R, False),
-    "filtered": (completion(finish_reason="content_filter", message={"content": None}), R, False),
-    "null text": (completion(message={"content": None}), E, False),
-    "null message": (completion(message=None), E, False),
-    "status 0 in the output file": (failure(0), E, True),
-    "status 500 in the output file": (failure(500, code="server_error", message="x"), E, True),
-    "status 429": (failure(429, type="rate_limit_exceeded"), E, True),
-    "status 400": (failure(400, code="invalid_request", message="x"), E, False),
-    "status as text": (completion(status="200"), E, False),
-    "status as list": (completion(status=[200]), E, False),
-    "null status": (completion(status=None), E, False),
-    "null body": ({"response": {"status_code": 200, "body": None}}, E, False),
-    "no body": ({"response": {"status_code": 200}}, E, False),
-    "null choices": ({"response": {"status_code": 200, "body": {"choices": None}}}, E, False),
-    "no choices": ({"response": {"status_code": 200, "body": {"choices": []}}}, E, False),
-    "null choice": ({"response": {"status_code": 200, "body": {"choices": [None]}}}, E, False),
-    "error row": ({"response": None, "error": {"code": "x", "message": "y"}}, E, False),
-    "error as text": ({"response": None, "error": "boom"}, E, False),
-    "error with odd fields": ({"response": None, "error": {"code": {"a": 1}, "message": ["b"]}}, E, False),
-    "no error either": ({"response": None, "error": None}, E, False),
-    "nothing at all": ({}, E, False),
-    "expired": ({"response": None, "error": {"code": "batch_expired", "message": "late"}}, X, True),
-}
-
-
-@pytest.mark.parametrize("case", ODD_ROWS)
-def test_every_row_has_an_outcome_and_nothing_that_cannot_be_stored(chat_provider, case):
-    row, outcome, is_retryable = ODD_ROWS[case]
-    key, reply = chat_provider.decode({"custom_id": "k", **row})
-    assert (key, reply.outcome, reply.is_retryable) == ("k", outcome, is_retryable)
-    for text in (reply.text, reply.finish_reason, reply.error_code, reply.error_message):
-        assert text is None or text.encode("utf-8").decode() == text
-    assert (reply.error_code is None) == (outcome not in {E, X})
-    assert reply.error_message is None or len(reply.error_message) <= 1000
-
-
-def test_texts_and_tokens_are_read(chat_provider):
-    _, reply = chat_provider.decode({"custom_id": "k", **completion()})
-    assert reply == Reply(Outcome.ANSWERED, "yes", "stop", reply.usage)
-    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.cached_tokens) == (10, 5, 4)
-    assert chat_provider.decode({"custom_id": "k", "error": "boom"})[1].error_message == "boom"
-
-
-@pytest.mark.parametrize("count", [None, -1, "7", True, 10**30, float("inf"), [1]])
-def test_a_count_that_is_none_is_not_known_rather_than_zero(chat_provider, count):
-    row = completion()
-    row["response"]["body"]["usage"] = {"prompt_tokens": count, "prompt_tokens_details": count}
-    _, reply = chat_provider.decode({"custom_id": "k", **row})
-    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.cached_tokens) == (None,) * 3
-
-
-@pytest.mark.parametrize("row", [{}, {"custom_id": None}, {"custom_id": 3}, {"response": {}}])
-def test_a_row_of_nobody_is_an_error(provider, row):
-    with pytest.raises(ValueError, match="custom_id"):
-        provider.decode(row)
