@@ -158,7 +158,7 @@ def test_every_dataset_is_checked(experiment: SmallExperiment) -> None:
 WRONG_RECORDINGS: list[tuple[list[dict[str, Any]], str]] = [
     ([{**RECORDED, "item_id": "q9"}], "tape.jsonl, line 1: answers the item 'q9', which is in no dataset"),
     ([RECORDED, RECORDED], "tape.jsonl, line 2: answers item 'q1' of tape, plain again (first in line 1)"),
-    ([{**RECORDED, "text": float("nan")}], "tape.jsonl, line 1: is not valid JSON (NaN is no JSON"),
+    ([{**RECORDED, "text": float("nan")}], "tape.jsonl, line 1: is not valid JSON (NaN is not JSON"),
     ([{**RECORDED, "text": 5}], "tape.jsonl, line 1: the field 'text' is missing or not a text"),
     ([{**RECORDED, "model": "other"}], "models.tape: "),
     ([{**RECORDED, "prompt": "brief"}], "has no answer of 'tape' to the prompt 'plain'"),
