@@ -51,7 +51,7 @@ ARROWS["command"] = ARROWS["phase"] | {"planning", "command"}
 OUTSIDE: dict[str, set[str]] = {
     "snakemake": {"scripts.run.hooks", "scripts.run.reruns"},
     "snakemake_interface_common": {"scripts.run.hooks"},
-    "psutil": {"scripts.run.supervisor", "scripts.launcher.server"},
+    "psutil": {"scripts.run.supervisor", "scripts.run.helpers"},
 }
 """Libraries that only these modules may import."""
 

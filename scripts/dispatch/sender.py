@@ -21,7 +21,7 @@ from scripts.providers import Provider, make_provider
 from scripts.providers.options import provider_settings, service_digest
 from scripts.records import Request, Trial, Usage, digest
 from scripts.run.job import say
-from scripts.run.stop import StopToken, make_stop_token
+from scripts.run.stop import StopToken, make_job_stop_token
 
 MAX_SLEEP_S = 2.0
 """How long a wait may go without a look at the stop sentinel; hundreds of jobs may wait at once."""
@@ -195,7 +195,7 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
     return Sender(
         ledger=ledger,
         provider=make_provider(settings, trial.model),
-        stop=make_stop_token(settings, for_job=True),
+        stop=make_job_stop_token(settings),
         run_id=settings.run_id,
         model=trial.model,
         service=service_digest(settings, trial.model),

@@ -44,8 +44,9 @@ def encode_request(argv: list[str], environment: dict[bytes, bytes]) -> bytes:
     umask = posix.umask(0o077)
     posix.umask(umask)
     encoding = sys.getfilesystemencoding()
-    ignores_interrupts = _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN
-    numbers = (posix.getpgrp(), umask, ignores_interrupts, len(argv))
+    ending = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+    ignored = sum(1 << number for number in ending if _signal.getsignal(number) is _signal.SIG_IGN)
+    numbers = (posix.getpgrp(), umask, ignored, len(argv))
     body = b"\0".join(
         [
             *[b"%d" % number for number in numbers],

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 PRCTL = ctypes.CDLL(None).prctl
@@ -31,8 +31,8 @@ class Request:
     group: int
     """Process group of the client."""
     umask: int
-    ignores_interrupts: bool
-    """Whether the client ignores SIGINT, as its child then does."""
+    ignored: int
+    """A bit for each of SIGHUP, SIGINT and SIGTERM that the client ignores, as its child then does."""
     cwd: bytes
     module: str
     arguments: list[str]
@@ -48,12 +48,20 @@ class Request:
         ValueError
             If it is anything else.
         """
-        group, umask, ignores, count, cwd, *rest = body.split(b"\0")
+        group, umask, ignored, count, cwd, *rest = body.split(b"\0")
         n_arguments = int(count)
         module, *arguments = [os.fsdecode(argument) for argument in rest[:n_arguments]]
         pairs = [field.partition(b"=") for field in rest[n_arguments:]]
         environment = {name: value for name, _, value in pairs}
-        return cls(int(group), int(umask), ignores == b"1", cwd, module, arguments, environment)
+        return cls(int(group), int(umask), int(ignored), cwd, module, arguments, environment)
+
+
+OWN_HANDLERS: dict[signal.Signals, Any] = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+"""What plain python does at the signals that ask a process to end."""
 
 
 def _startup_settings(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -148,8 +156,8 @@ def _take_streams(streams: Sequence[int]) -> None:
 def _take_place(request: Request) -> None:
     with contextlib.suppress(OSError):  # a client of another session: the server still ends the job
         os.setpgid(0, request.group)  # Ctrl-C goes to the client's group
-    handler = signal.SIG_IGN if request.ignores_interrupts else signal.default_int_handler
-    signal.signal(signal.SIGINT, handler)
+    for number, handler in OWN_HANDLERS.items():
+        signal.signal(number, signal.SIG_IGN if request.ignored >> number & 1 else handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(request.umask)
     resource.setrlimit(resource.RLIMIT_NOFILE, _FILE_LIMITS)

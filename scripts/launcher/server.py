@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from scripts.launcher.client import NOT_RUN, STARTED
-from scripts.launcher.job import Request, reason_to_refuse, run_and_exit
+from scripts.launcher.job import OWN_HANDLERS, Request, reason_to_refuse, run_and_exit
 
 WARM_MODULES = (
     "json",
@@ -376,7 +376,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--prefix", default=MODULE_PREFIX, help="run only modules that begin so")
     parser.add_argument("--modules", nargs="*", default=WARM_MODULES, help="what to import beforehand")
     options = parser.parse_args(argv)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in OWN_HANDLERS:  # sent to all processes of a run; the end of the main process ends this one
+        signal.signal(number, signal.SIG_IGN)
     redirect_output(options.log)
     forbid_threads()
     allow_many_files()

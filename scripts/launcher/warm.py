@@ -32,9 +32,10 @@ def shell_prefix() -> str:
     """
     Define the shell function ``launch`` for all rules, with braces escaped for Snakemake's formatting.
 
-    Jobs ignore Ctrl-C: it reaches the main process too, which drains the run.
+    Jobs ignore what asks a run to end (Ctrl-C, a closed terminal, a signal to the whole group): it reaches
+    the main process too, which drains the run.
     """
-    function = f"trap '' INT; launch() {{ {launch_command()} \"$@\"; }}; "
+    function = f"trap '' INT TERM HUP; launch() {{ {launch_command()} \"$@\"; }}; "
     return function.replace("{", "{{").replace("}", "}}")
 
 

@@ -40,6 +40,8 @@ class RunView:
         self.paths = settings.paths
         self.units = run_units(settings)
         self._records: dict[str, tuple[int, Any]] = {}
+        self.reasons: dict[str, str] = {}
+        """Why jobs failed, by the file that could not be written to say so."""
         self._made_from: dict[tuple[str, str], str] = {}
         self._stats: dict[str, os.stat_result | None] = {}
 
@@ -100,7 +102,7 @@ class RunView:
     def _read_error(self, unit: Unit) -> str | None:
         """Why the last attempt failed; None if it did not."""
         if self._stat(unit.error) is None:
-            return None
+            return self.reasons.get(unit.error)
         said = (self._read(unit.error) or {}).get("error")
         return said if isinstance(said, str) and said else f"the job failed; {unit.error} cannot be read"
 

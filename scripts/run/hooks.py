@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import PipelineError
+from scripts.errors import PipelineError, StateError
 from scripts.experiment.schema import DEFAULT_CONFIG
 from scripts.experiment.settings import Settings, load_settings
 from scripts.files import PROJECT_ROOT
@@ -62,6 +62,9 @@ def user_error(error: PipelineError) -> Exception:
     return UserError(str(error))
 
 
+FOLDER_FIX = "Check who owns the folder, and whether it may be written."
+
+
 class Hooks:
     """What ``onstart``, ``onsuccess`` and ``onerror`` call, and what remains to be done without them."""
 
@@ -86,6 +89,10 @@ class Hooks:
         except PipelineError as error:
             self.has_ended = True
             raise user_error(error) from None
+        except OSError as error:
+            self.has_ended = True
+            where = str(self.settings.run_root)
+            raise user_error(StateError(str(error), where=where, fix=FOLDER_FIX)) from None
         self.supervisor = supervisor
         self._make_room_to_wait()
         logger.addHandler(JobErrors(supervisor))
@@ -144,4 +151,7 @@ class JobErrors(logging.Handler):
         """Pass on which unit's job has failed: the one that makes the job's first output."""
         outputs = getattr(record, "output", None)
         if str(getattr(record, "event", "")) == "job_error" and outputs:
-            self.supervisor.note_failed(str(outputs[0]))
+            try:
+                self.supervisor.note_failed(str(outputs[0]))
+            except Exception:  # it must not end in Snakemake's own bookkeeping of jobs
+                self.handleError(record)

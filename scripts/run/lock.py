@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -54,7 +55,8 @@ class RunLock:
     def release(self) -> None:
         """Release the lock, if it is held."""
         if self._handle is not None:
-            self._handle.truncate(0)
+            with contextlib.suppress(OSError):  # a disk that cannot be written keeps the text, not the lock
+                self._handle.truncate(0)
             self._handle.close()
             self._handle = None
 

@@ -47,11 +47,12 @@ def last_ending(run_root: Path) -> str | None:
 
 def present_state(settings: Settings) -> dict[str, Any]:
     """Derive the state of a run at this moment, whether or not a process is working on it."""
+    is_live = read_holder(settings.run_root) is not None
     return derive_state(
         RunView(settings),
-        is_live=read_holder(settings.run_root) is not None,
+        is_live=is_live,
         ended=last_ending(settings.run_root),
-        stop_requested=make_stop_token(settings).is_set(),
+        stop_requested=make_stop_token(settings, is_live=is_live).is_set(),
     )
 
 

@@ -25,6 +25,10 @@ HOLDER_VARIABLE = "TRIALMAKE_RUN_HOLDER"
 """Tells a job, by its environment, which process holds the run's lock."""
 
 
+LEFT_THERE_VARIABLE = "TRIALMAKE_STALE_STOP"
+"""Tells a job, by its environment, which stale file asks nothing although it is still there."""
+
+
 class StopRequested(StateError):  # noqa: N818 - it is no fault, but an answer to a request
     """The run was asked to stop, and this process complies."""
 
@@ -42,6 +46,8 @@ class StopToken:
     stale_minutes : float, optional
         A file older than this (by its mtime when it is looked at) is ignored; None: never stale.
         An mtime in the future is another machine's clock, not age.
+    left_there : str, optional
+        Identity (see `StopToken.identity`) of a stale file that could not be set aside: it asks nothing.
     """
 
     def __init__(
@@ -50,12 +56,14 @@ class StopToken:
         *,
         ignore_file: bool = False,
         stale_minutes: float | None = None,
+        left_there: str | None = None,
     ) -> None:
         self.run_root = Path(run_root)
         self.path = RunPaths(self.run_root).stop
         self.drain_path = RunPaths(self.run_root).draining
         self.ignore_file = ignore_file
         self.stale_minutes = stale_minutes
+        self.left_there = left_there
 
     def set(self, reason: str = "") -> None:
         """Ask the run to stop: write the file, with who, when and why."""
@@ -70,8 +78,17 @@ class StopToken:
 
     def is_requested(self) -> bool:
         """Whether the file asks the run to stop."""
-        age = self.age_minutes()
-        return not self.ignore_file and age is not None and not self._is_over(age)
+        if self.ignore_file or not self.exists() or self.is_stale():
+            return False
+        return self.left_there is None or self.identity() != self.left_there
+
+    def identity(self) -> str | None:
+        """Tell this file from a later one of its name; None if there is no file."""
+        try:
+            status = self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return f"{status.st_ino}:{status.st_mtime_ns}"
 
     def check(self) -> None:
         """
@@ -97,10 +114,7 @@ class StopToken:
     def is_stale(self) -> bool:
         """Whether the file is older than `stale_minutes`."""
         age = self.age_minutes()
-        return age is not None and self._is_over(age)
-
-    def _is_over(self, age: float) -> bool:
-        return self.stale_minutes is not None and age > self.stale_minutes
+        return age is not None and self.stale_minutes is not None and age > self.stale_minutes
 
     def age_minutes(self) -> float | None:
         """Age of the file by its mtime, at least 0; None if there is no file."""
@@ -111,9 +125,17 @@ class StopToken:
 
     def describe(self) -> str:
         """Say how old the file is and what it says, in one line."""
-        age = self.age_minutes()
+        try:
+            dated = self.path.lstat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            return "already gone"
+        minutes = (time.time() - dated) / 60
+        age = f"{max(0.0, minutes):.1f} minutes old"
+        if minutes < -1:
+            moment = datetime.datetime.fromtimestamp(dated, datetime.UTC)
+            age = f"dated {moment:%Y-%m-%d %H:%M} UTC, ahead of this machine's clock"
         said = self._text()
-        return f"{age:.1f} minutes old{f': {said}' if said else ''}" if age is not None else "already gone"
+        return f"{age}: {said}" if said else age
 
     def set_aside(self, label: str) -> Path | None:
         """
@@ -178,11 +200,31 @@ class JobStopToken(StopToken):
             )
 
 
-def make_stop_token(settings: Settings, *, for_job: bool = False) -> StopToken:
-    """Make the stop token of a run from its settings, for its main process or for a job."""
-    kind = JobStopToken if for_job else StopToken
-    return kind(
+def make_stop_token(settings: Settings, *, is_live: bool = False, left_there: str | None = None) -> StopToken:
+    """
+    Make the stop token of a run from its settings.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run.
+    is_live : bool
+        Whether the run is going: then the age of the file says nothing, as it was not there at the start.
+    left_there : str, optional
+        Identity of a stale file that the start could not set aside.
+    """
+    return StopToken(
         settings.run_root,
         ignore_file=settings.config["ignore_stop"],
-        stale_minutes=settings.config["stop_stale_minutes"],
+        stale_minutes=None if is_live else settings.config["stop_stale_minutes"],
+        left_there=left_there,
+    )
+
+
+def make_job_stop_token(settings: Settings) -> JobStopToken:
+    """Make the stop token of a waiting job, which the run's main process has started."""
+    return JobStopToken(
+        settings.run_root,
+        ignore_file=settings.config["ignore_stop"],
+        left_there=os.environ.get(LEFT_THERE_VARIABLE) or None,
     )
