@@ -1,4 +1,4 @@
-"""List the runs of an experiments folder with what became of each."""
+"""List the runs in an experiments folder, with the status of each."""
 
 from __future__ import annotations
 

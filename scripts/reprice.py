@@ -1,7 +1,7 @@
 """
-What a finished run would cost at other rates: today's, or those of a configuration.
+What a finished run would cost at other rates: today's, or those in a configuration.
 
-Sends nothing, and leaves the run as it is.  Exit codes: 0 priced, 2 wrong usage or configuration.
+Sends nothing, and does not change the run.  Exit codes: 0 priced, 2 wrong usage or configuration.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ EXAMPLES = """examples:
 
 def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
     """
-    Price every trial of a run again, by what its outcomes say of tokens.
+    Price every trial of a run again, using the tokens in its outcomes.
 
     Parameters
     ----------
     settings : Settings
-        The run's, with the ``prices`` that are to count; the table comes after them, as it is today.
+        The run's, with the ``prices`` to use; for other models, today's price table is used.
     run_root : Path
         The run's folder.
 
@@ -69,7 +69,7 @@ def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[st
     outcomes, costs = (paths.output(phase, trial.name) for phase in ("parse", "costs"))
     before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
     price = present_price(settings.config, trial.model)
-    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has not come to its outcomes"}
+    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has no outcomes yet"}
     if outcomes.is_file():
         after = trial_cost(outcomes, price)
     return {
@@ -86,7 +86,7 @@ def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[st
 
 def with_prices(settings: Settings, file: Path) -> Settings:
     """
-    Put the ``prices`` of another configuration file in the place of a run's own; nothing else of it counts.
+    Replace a run's ``prices`` by those of another configuration file, and ignore the rest of that file.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _lines(repriced: Mapping[str, Any]) -> Iterator[str]:
             yield f"{trial['trial']}: {trial['new_reason']}."
     n_unknown = repriced["totals"]["n_new_unknown"]
     if n_unknown:
-        yield f"Not in the sum: {plural(n_unknown, 'trial')} whose new cost is not known."
+        yield f"Not in the sum: {plural(n_unknown, 'trial')} whose new cost is unknown."
 
 
 def _source(price: Mapping[str, Any] | None) -> str:

@@ -40,7 +40,7 @@ WATCH_S = 1.0
 
 def describe_run(run_root: Path) -> dict[str, Any]:
     """
-    Put together what ``run_state.json`` says, derived anew, with the ledger's batches and money.
+    Combine the freshly derived content of ``run_state.json`` with the ledger's batches and money.
 
     Nothing is written.
     """
@@ -77,7 +77,7 @@ def estimate_seconds(state: dict[str, Any]) -> float | None:
     """
     Estimate how long the rest takes, from the pace of the phase in progress with the most units done.
 
-    None where nothing tells: no such phase, or nothing of it done yet.
+    None if it cannot be estimated: no such phase, or nothing done yet.
     """
     phases = [
         phase for phase in state["phases"].values() if phase["status"] == "in_progress" and phase["done"]
@@ -110,7 +110,7 @@ def render(run: dict[str, Any]) -> RenderableType:
 
 
 def _failures(run: dict[str, Any]) -> Iterator[str]:
-    """Yield why trials failed, and why what belongs to no trial did: a dataset, the run's page."""
+    """Yield why trials failed, and why anything outside the trials did: a dataset, the run's page."""
     told = set()
     for trial, entry in run["trials"].items():
         if entry["error"]:
@@ -176,11 +176,11 @@ def _money_line(run: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Say how a run stands."""
+    """Show the state of a run."""
     parser = command_parser("status", __doc__, EXAMPLES)
     add_run_options(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--watch", action="store_true", help="look again every second, until Ctrl-C")
+    form.add_argument("--watch", action="store_true", help="refresh every second, until Ctrl-C")
     form.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):

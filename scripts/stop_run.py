@@ -34,7 +34,9 @@ def stop_run(run_root: Path, *, reason: str) -> str:
         raise StateError(what, where=str(token.path), fix="Check who owns the folder.") from None
     holder = read_holder(run_root)
     if holder is None:
-        return f"{token.path} is written.  Nobody works on the run now; its next start will be refused."
+        return (
+            f"{token.path} is written.  No process is working on the run now; its next start will be refused."
+        )
     return f"{token.path} is written.  The run ({holder}) stops within seconds."
 
 
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Ask a run to stop."""
     parser = command_parser("stop_run", __doc__, EXAMPLES)
     add_run_options(parser)
-    parser.add_argument("--reason", default="", help="why, for those who read the file")
+    parser.add_argument("--reason", default="", help="the reason, for whoever reads the file")
     options = parser.parse_args(argv)
     with user_errors(code=2):
         run_root = chosen_run(options)

@@ -18,7 +18,7 @@ BATCH_ROWS = 4096
 MAX_ID = 512
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
-"""Raw rows with the place of each, for messages."""
+"""Raw rows, each with its place for messages."""
 
 Fail = Callable[[str, str], DataError]
 """Makes the error of a row from what is wrong and what to do."""
@@ -38,7 +38,7 @@ def read_items(path: Path, *, limit: int | None = None) -> Iterator[Item]:
     Raises
     ------
     DataError
-        For the first row that is wrong, with its line; also for an empty dataset or an id that stands twice.
+        For the first row that is wrong, with its line; also for an empty dataset or a duplicate id.
     """
     readers: dict[str, Callable[[Path], Rows]] = {
         ".jsonl": _jsonl_rows,
@@ -49,7 +49,7 @@ def read_items(path: Path, *, limit: int | None = None) -> Iterator[Item]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"a dataset cannot be read from {path.suffix or 'a file without an ending'}",
+            f"datasets cannot be read from {path.suffix or 'a file without an extension'}",
             where=str(path),
             fix=f"Save it as one of {', '.join(readers)}.",
         )
@@ -60,9 +60,9 @@ def read_items(path: Path, *, limit: int | None = None) -> Iterator[Item]:
         item = make_item(row, place)
         if item.id in places:
             raise DataError(
-                f"the id {item.id!r} stands twice (first in {places[item.id]})",
+                f"duplicate id {item.id!r} (first used in {places[item.id]})",
                 where=place,
-                fix="Give every item an id of its own.",
+                fix="Give every item a unique id.",
             )
         places[item.id] = place.removeprefix(f"{path}, ")
         yield item
@@ -118,10 +118,10 @@ def _read_answers(row: Mapping[str, Any], fail: Fail) -> tuple[str, ...]:
     if row.get("answers") is None:
         raise fail(
             "the field 'answers' is missing or null",
-            "List the accepted answers; an empty list is unanswerable.",
+            "List the accepted answers; an empty list means unanswerable.",
         )
     if not all(answer.strip() for answer in answers):
-        raise fail("the field 'answers' holds an empty text", "Delete it; an empty list is unanswerable.")
+        raise fail("the field 'answers' holds an empty text", "Delete it; an empty list means unanswerable.")
     return answers
 
 
@@ -183,7 +183,7 @@ def _jsonl_rows(path: Path) -> Rows:
 
 
 def _csv_rows(path: Path) -> Rows:
-    """Read rows of a CSV file; lists are JSON or separated by ``|``, an empty cell is not there."""
+    """Read rows of a CSV file; lists are JSON or separated by ``|``, and an empty cell counts as absent."""
     csv.field_size_limit(MAX_LINE_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -210,7 +210,7 @@ def _csv_rows(path: Path) -> Rows:
 def _check_columns(columns: Sequence[str], place: str) -> None:
     for column in columns:
         if columns.count(column) > 1:
-            raise DataError(f"the column {column!r} stands twice", where=place, fix="Rename one of them.")
+            raise DataError(f"duplicate column {column!r}", where=place, fix="Rename one of them.")
 
 
 def _is_there(key: str, cell: str) -> bool:
@@ -224,7 +224,9 @@ def _csv_value(key: str, cell: str, place: str) -> Any:
                 return json.loads(cell)
             except json.JSONDecodeError as error:
                 raise DataError(
-                    f"the cell {key!r} is no JSON list ({error})", where=place, fix='Write ["a", "b"] or a|b.'
+                    f"the cell {key!r} is not a JSON list ({error})",
+                    where=place,
+                    fix='Write ["a", "b"] or a|b.',
                 ) from None
         return [part for part in cell.split("|") if part]
     if key == "is_unanswerable":
@@ -296,9 +298,9 @@ def read_prepared(path: Path) -> Iterator[Item]:
 
 class PreparedItems:
     """
-    The items of a prepared dataset, found for rows in its order; only those of one call are in memory.
+    The items of a prepared dataset, looked up in its order; only those of one call are in memory.
 
-    Rows in another order find their items as well, but then each call may read the whole file.
+    Any other order works as well, but then each call may read the whole file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -325,7 +327,7 @@ class PreparedItems:
             raise DataError(
                 f"holds no item {min(missing)!r}",
                 where=str(self._path),
-                fix="Delete it and run `snakemake` again: it is made anew, with what hangs on it.",
+                fix="Delete it and run `snakemake` again: it is remade, with everything that depends on it.",
             )
         return self._found
 

@@ -36,11 +36,11 @@ class Settings:
     source: str
     """The file or files it came from, for messages."""
     lines: Mapping[KeyPath, str] = dataclasses.field(default_factory=dict)
-    """Where each key stands (``file, line``), by its path."""
+    """The position of each key (``file, line``), by its path."""
     is_checked: bool = False
     """Whether it was read back from a run, whose start has checked every value."""
     folder: Path = Path()
-    """The folder of the configuration file, where the files that it names may lie."""
+    """The folder of the configuration file, where the files that it names may be."""
     started_with: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What `load_settings` was called with, to call it again: ``files`` and ``overrides``."""
 
@@ -100,7 +100,7 @@ class Settings:
                 if (base / given).is_file():
                     return base / given
         raise self.error(
-            f"the file {show_value(path)} is not there",
+            f"the file {show_value(path)} does not exist",
             *keys,
             fix=f"Create it, or correct the path (looked for in {Path.cwd()}).",
         )
@@ -120,7 +120,7 @@ def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = N
     Raises
     ------
     ConfigError
-        For a file that is not there or not YAML, an unknown key or a value that is not allowed.
+        For a file that does not exist or is not YAML, an unknown key or a value that is not allowed.
     """
     config: dict[str, Any] = {}
     lines: dict[KeyPath, str] = {}
@@ -218,9 +218,9 @@ def read_run_settings(run_root: Path) -> Settings:
         config = None
     if not isinstance(config, dict) or not {"run_id", "experiments_dir", "trials"} <= config.keys():
         raise ConfigError(
-            "is not what a run's start has written",
+            "is not as the start of a run wrote it",
             where=str(path),
-            fix="Start the run again: it is renewed.",
+            fix="Start the run again to rewrite it.",
         )
     return Settings(config, str(path), is_checked=True)
 

@@ -89,23 +89,23 @@ def _unknown_provider(settings: Settings, name: str, *keys: str) -> Exception:
 
 
 def _check_trials(settings: Settings) -> None:
-    """Refuse what a provider would refuse, and a model that nobody can price."""
+    """Refuse what a provider would refuse, and a model without a price."""
     for trial in settings.trials:
         adapter = provider_class(settings.config["models"][trial.model]["provider"])
         for key, value in trial.sampling.items():
             if adapter.parameters is not None and value is not None and key not in adapter.parameters:
                 raise settings.error(
-                    f"{adapter.name} does not take {key!r}{did_you_mean(key, sorted(adapter.parameters))}",
+                    f"{adapter.name} does not support {key!r}{did_you_mean(key, sorted(adapter.parameters))}",
                     "sampling",
                     key,
-                    fix=f"It takes: {shorten(adapter.parameters, limit=20)}.",
+                    fix=f"It supports: {shorten(adapter.parameters, limit=20)}.",
                 )
         if adapter.needs_texts and "user" not in settings.config["prompts"][trial.prompt]:
             raise settings.error(
                 "has no user text",
                 "prompts",
                 trial.prompt,
-                fix=f"Add `user:`; {adapter.name} has to send something.",
+                fix=f"Add `user:`; {adapter.name} needs something to send.",
             )
     for model in dict.fromkeys(trial.model for trial in settings.trials):
         adapter = provider_class(settings.config["models"][model]["provider"])
@@ -120,17 +120,19 @@ def _check_trials(settings: Settings) -> None:
 
 
 def _check_decisions(settings: Settings) -> None:
-    """Refuse a decision about a shard of no trial, and two about one shard."""
+    """Refuse a decision about an unknown trial's shard, and two decisions about the same shard."""
     adopted, resubmitted = settings.config["adopt"], settings.config["resubmit"]
     named = [("adopt", shard) for shard in adopted] + [("resubmit", shard) for shard in resubmitted]
     for key, shard in named:
         trial = shard.rpartition("/")[0]
         if trial not in settings.trial_by_name:
             hint = did_you_mean(trial, list(settings.trial_by_name))
-            raise settings.error(f"no trial is called {trial!r}{hint}", key, fix="Copy it from the message.")
+            raise settings.error(f"there is no trial {trial!r}{hint}", key, fix="Copy it from the message.")
     if both := set(adopted) & set(resubmitted):
         raise settings.error(
-            f"{shorten(both)} stands under adopt as well", "resubmit", fix="Either its batch is there or not."
+            f"{shorten(both)} is listed under adopt as well",
+            "resubmit",
+            fix="Keep one of them: either its batch exists or it does not.",
         )
 
 
@@ -176,11 +178,11 @@ def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
     for place, key in enumerate(settings.config["stats"]["subgroups"]):
         if key in OWN_FIELDS or key == "dataset":
             raise settings.error(
-                f"{key!r} is not a further field of the items",
+                f"{key!r} is not one of the dataset's own fields",
                 "stats",
                 "subgroups",
                 place,
-                fix="Leave it out; datasets and unanswerable items are groups anyway.",
+                fix="Leave it out; datasets and unanswerable items are always groups.",
             )
         if key not in known:
             raise settings.error(
@@ -193,12 +195,12 @@ def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
 
 
 def _check_can_group(key: str, item: Item, path: Path) -> None:
-    """Refuse a value that makes no group: a list, an object, or an infinity."""
+    """Refuse a value that cannot form a group: a list, an object, or an infinity."""
     value = item.fields.get(key)
     is_number = isinstance(value, int | float) and (value != value or abs(value) <= sys.float_info.max)
     if value is not None and not isinstance(value, str) and not is_number:
         raise DataError(
-            f"the field {key!r} is {value!r:.40}, which makes no group",
+            f"the field {key!r} is {value!r:.40}, which cannot form a group",
             where=f"{path}, item {item.id!r}",
             fix="Use a text, true or false, or a number; or leave it out of stats.subgroups.",
         )
@@ -215,7 +217,7 @@ def _check_prompts(settings: Settings, samples: list[Item]) -> None:
 
 
 def _check_can_score(scorer: Scorer, item: Item, path: Path) -> None:
-    """Refuse an item that its scorer can make nothing of, such as a text where a number is due."""
+    """Refuse an item that its scorer cannot use, such as a text where a number is expected."""
     try:
         scorer.score(item.answers[0] if item.answers else "", item)
     except ValueError as error:

@@ -124,7 +124,7 @@ FOLDER_FIX = "Check who owns the folder, and whether it may be written."
 
 
 class Hooks:
-    """What ``onstart``, ``onsuccess`` and ``onerror`` call, and what is left to do when none of them is."""
+    """What ``onstart``, ``onsuccess`` and ``onerror`` call, and what remains to be done without them."""
 
     def __init__(self, settings: Settings, workflow: Any) -> None:
         self.settings = settings
@@ -206,7 +206,7 @@ class Hooks:
             print(f"Report: {report}")
 
     def _at_exit(self) -> None:
-        """Leave the truth behind also when no hook was called: an abort, a dry run, nothing to be done."""
+        """Leave a true state behind even if no hook was called: an abort, a dry run, nothing to be done."""
         if self.supervisor is not None:
             self.finish(succeeded=False)
         elif not self.has_ended and self.workflow.executor_plugin is not None:
@@ -225,7 +225,7 @@ class Hooks:
         elif stop.is_requested():
             print(f"{stop.path}: {'; '.join(explain_stop(stop))}", file=sys.stderr)
         elif stop.exists() and not stop.ignore_file:
-            print(f"{stop.path} is stale ({stop.describe()}); a run would set it aside.", file=sys.stderr)
+            print(f"{stop.path} is stale ({stop.describe()}); a run would rename it.", file=sys.stderr)
 
 
 def _both(own: Callable[[], None], given: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,4 +1,4 @@
-"""What every phase's command has in common: options, settings, clear errors, a record of what was made."""
+"""What all phases' commands have in common: options, settings, clear errors, a record of what was made."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Job:
 
     @property
     def error_path(self) -> Path:
-        """Why the last try failed."""
+        """Why the last attempt failed."""
         return RunPaths(self.run).error(self.phase, self.unit)
 
 
 def phase_parser(phase: str, purpose: str, *, unit: str = "trial") -> argparse.ArgumentParser:
-    """Start a phase's command line with the options that all of them have."""
+    """Start a phase's command line with the options common to all phases."""
     parser = argparse.ArgumentParser(prog=f"python -m scripts.{phase}", description=purpose)
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     if unit:

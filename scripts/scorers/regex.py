@@ -1,4 +1,4 @@
-"""A user's own regular expression: what it captures is the answer, or that it matches at all."""
+"""A user's own regular expression: the answer is what it captures, or whether it matches at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.scorers.base import Score, is_abstention, judge
 from scripts.scorers.text import ABSTENTION_PHRASES, equals_accepted
 
 MAX_CHARACTERS = 100_000
-"""Only so much of a reply's end is searched; what a pattern costs on that is its author's business."""
+"""How much of a reply's end is searched; how long a pattern takes on that is up to its author."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Regex:
         try:
             re.compile(self.pattern)
         except (re.error, OverflowError) as error:
-            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from error
+            raise ValueError(
+                f"pattern {self.pattern!r} is not a valid regular expression: {error}"
+            ) from error
 
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item`."""

@@ -89,7 +89,7 @@ def test_files_are_found_beside_the_configuration_also_if_its_folder_has_a_comma
 def test_a_file_that_is_not_there_is_named_with_its_key(experiment: SmallExperiment, name: str) -> None:
     said = refusal(experiment.load().find_file, name, "datasets", "quiz", "path")
     assert "config.yaml, line 4: datasets.quiz.path: the file '" in said
-    assert "is not there\n  Create it, or correct the path" in said
+    assert "does not exist\n  Create it, or correct the path" in said
 
 
 def test_a_run_without_its_configuration_says_how_to_start_it(tmp_path: Path) -> None:

@@ -15,16 +15,16 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperime
 
 
 YAML_FAULTS = {
-    b"": "config.yaml: holds no configuration keys",
-    b"# nothing yet\n": "config.yaml: holds no configuration keys",
-    b"- a\n": "config.yaml: holds no configuration keys",
+    b"": "config.yaml: contains no configuration keys",
+    b"# nothing yet\n": "config.yaml: contains no configuration keys",
+    b"- a\n": "config.yaml: contains no configuration keys",
     b"run_id: a\nstats:\n\tresamples: 5\n": "config.yaml, line 3: is not valid YAML: found character",
-    b"run_id: a\nrun_id: b\n": "config.yaml, line 2: the key 'run_id' stands twice (first in line 1)",
-    b"stats: {a: 1, a: 2}\n": "config.yaml, line 1: the key 'a' stands twice",
-    b"a: &x [*x]\n": "config.yaml: is nested too deeply\n  Does an anchor hold itself?",
+    b"run_id: a\nrun_id: b\n": "config.yaml, line 2: duplicate key 'run_id' (first in line 1)",
+    b"stats: {a: 1, a: 2}\n": "config.yaml, line 1: duplicate key 'a'",
+    b"a: &x [*x]\n": "config.yaml: is nested too deeply\n  Does an anchor contain itself?",
     b"[a, b]: 1\n": "config.yaml, line 1: a key is not a text",
     b"a: !!python/name:os.system x\n": "config.yaml, line 1: the tag 'tag:yaml.org,2002:python/name",
-    b"<<: 3\n": "config.yaml, line 1: << merges something that has no keys",
+    b"<<: 3\n": "config.yaml, line 1: << merges something without keys",
     b"a: 1\n---\nb: 2\n": "config.yaml, line 2: is not valid YAML",
     b"a: \x01\n": "config.yaml: is not valid YAML: control characters are not allowed",
     b"a: \xe9\n": "config.yaml: is not UTF-8",

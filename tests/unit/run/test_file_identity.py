@@ -37,7 +37,7 @@ def test_a_file_that_was_only_touched_is_unchanged(tmp_path: Path) -> None:
 def test_an_edited_file_is_refused_though_its_size_is_the_same(tmp_path: Path) -> None:
     path = made(tmp_path)
     path.write_text("Made")
-    with pytest.raises(DataError, match=r"outcomes\.parquet: has changed since it was made"):
+    with pytest.raises(DataError, match=r"outcomes\.parquet: has been changed since it was made"):
         identify_unchanged(path, RunPaths(tmp_path))
 
 
@@ -51,5 +51,5 @@ def test_a_file_that_no_phase_made_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_a_record_of_an_earlier_version_names_files_by_their_paths(tmp_path: Path) -> None:
     path = made(tmp_path, named=str(tmp_path / "outcomes.parquet"))
     path.write_text("Made")
-    with pytest.raises(DataError, match="has changed since it was made"):
+    with pytest.raises(DataError, match="has been changed since it was made"):
         identify_unchanged(path, RunPaths(tmp_path))

@@ -72,7 +72,7 @@ def test_a_run_with_a_broken_configuration_is_wrong_usage(
         look(capsys)
     assert caught.value.code == 2
     message = (
-        "effective_config.yaml: is not what a run's start has written\n  Start the run again: it is renewed."
+        "effective_config.yaml: is not as the start of a run wrote it\n  Start the run again to rewrite it."
     )
     assert message in capsys.readouterr().err
 

@@ -252,7 +252,7 @@ def test_a_signal_to_the_main_process_counts_whatever_is_said_of_the_file(
     token = StopToken(tmp_path, ignore_file=ignore_file, stale_minutes=0)
     assert token.is_set()
     assert not token.is_requested()
-    with pytest.raises(StopRequested, match=re.escape(f"{tmp_path / DRAIN_FILE}: the run was told to end")):
+    with pytest.raises(StopRequested, match=re.escape(f"{tmp_path / DRAIN_FILE}: the run was told to stop")):
         token.check()
 
 
