@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.errors import PipelineError
 from scripts.experiment.settings import Settings
-from scripts.files import cached_sha256
+from scripts.run.known_digests import KnownDigests
 from scripts.run.markers import covers
 from scripts.run.provenance import made_from
 from scripts.run.units import MARK, Unit, run_units
@@ -42,6 +42,7 @@ class RunView:
         self._records: dict[str, tuple[int, Any]] = {}
         self.reasons: dict[str, str] = {}
         """Why jobs failed, by the file that could not be written to say so."""
+        self._digests = KnownDigests(self.paths)
         self._made_from: dict[tuple[str, str], str] = {}
         self._stats: dict[str, os.stat_result | None] = {}
 
@@ -95,9 +96,13 @@ class RunView:
         if status.st_mtime_ns == print_.get("mtime_ns"):
             return True
         try:
-            return cached_sha256(Path(path)) == print_.get("sha256")
+            return self._digests.digest(path, status) == print_.get("sha256")
         except OSError:
             return False
+
+    def remember(self) -> None:
+        """Write down the digests of this look, so that the next process need not read all outputs again."""
+        self._digests.save()
 
     def _read_error(self, unit: Unit) -> str | None:
         """Why the last attempt failed; None if it did not."""

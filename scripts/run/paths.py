@@ -84,6 +84,11 @@ class RunPaths:
         return self.root / DRAIN_FILE
 
     @property
+    def digests(self) -> Path:
+        """Digests of outputs, by their size and time: Snakemake dates an output anew once it is recorded."""
+        return self.root / ".digests.json"
+
+    @property
     def prices(self) -> Path:
         """What the price table said about the run's models when it was first consulted."""
         return self.root / "prices.json"

@@ -148,6 +148,7 @@ class Supervisor:
         with self._complaints():
             self.stop.drain_path.unlink(missing_ok=True)
             self._write_state(is_live=False, ended=ended)
+            self.view.remember()
         self._lock.release()
 
     @property
@@ -162,6 +163,7 @@ class Supervisor:
         with contextlib.suppress(StateError), self._lock:
             self._write_run_files()
             self._write_state(is_live=False, ended=last_ending(self.root))
+            self.view.remember()
         if self.stop.is_requested():
             say(f"{self.stop.path} exists ({self.stop.describe()}), but there was nothing to stop.")
 
