@@ -105,7 +105,7 @@ def test_a_dry_run_says_what_it_would_do_and_renames_nothing(experiment: Experim
     stale = experiment.run("--dry-run")
 
     assert "a stop is requested" in fresh.stderr
-    assert "would set it aside" in stale.stderr
+    assert "would rename it" in stale.stderr
     assert sorted(path.name for path in experiment.root.iterdir()) == ["STOP_REQUESTED"]
 
 
