@@ -131,11 +131,15 @@ class RunPaths:
 
     def folder(self, phase: str, unit: str) -> Path:
         """The folder of a phase's outputs for a dataset (prepare), a trial, or the whole run (no name)."""
+        return Path(self._folder(phase, unit))
+
+    def _folder(self, phase: str, unit: str) -> str:
+        # Texts: thousands of these are made at each look at a run.
         if phase == "prepare":
-            return self.datasets
+            return f"{self.root}/datasets"
         if phase == "mark":
-            return self.root / "phases"
-        return self.trials / unit / phase if unit else self.root / phase
+            return f"{self.root}/phases"
+        return f"{self.root}/trials/{unit}/{phase}" if unit else f"{self.root}/{phase}"
 
     def outputs(self, phase: str, unit: str) -> tuple[Path, ...]:
         """What a phase makes for a dataset (prepare), a trial, or the whole run (its report)."""
@@ -144,7 +148,8 @@ class RunPaths:
         if phase == "mark":
             return (self.marker(unit),)
         names = (OUTPUTS[phase],) if unit else RUN_OUTPUTS
-        return tuple(self.folder(phase, unit) / name for name in names)
+        folder = self._folder(phase, unit)
+        return tuple(Path(f"{folder}/{name}") for name in names)
 
     def key(self, path: str | Path) -> str:
         """
@@ -170,20 +175,20 @@ class RunPaths:
 
     def made(self, phase: str, unit: str) -> Path:
         """What outputs were made from, beside them; a marker says so itself."""
-        if phase == "mark":
-            return self.marker(unit)
-        name = unit if phase == "prepare" else phase  # the datasets share a folder
-        return self.folder(phase, unit) / f"{name}.made.json"
+        ending = ".done.json" if phase == "mark" else ".made.json"
+        return Path(self._stem(phase, unit) + ending)
 
     def error(self, phase: str, unit: str) -> Path:
-        """Why the last attempt to make the outputs failed, beside them."""
-        made = self.made(phase, unit)
-        stem = made.name.removesuffix(".made.json").removesuffix(".done.json")
-        return made.with_name(f"{stem}.error.json")
+        """Why the last try to make outputs failed, beside them."""
+        return Path(self._stem(phase, unit) + ".error.json")
+
+    def _stem(self, phase: str, unit: str) -> str:
+        name = unit if phase in ("prepare", "mark") else phase  # units that share a folder
+        return f"{self._folder(phase, unit)}/{name}"
 
     def marker(self, phase: str) -> Path:
-        """The file that says that all trials have completed a phase."""
-        return self.folder("mark", phase) / f"{phase}.done.json"
+        """What says that all trials have done a phase."""
+        return self.made("mark", phase)
 
     @property
     def report(self) -> Path:
