@@ -118,14 +118,21 @@ def check_options(options: argparse.Namespace) -> str | None:
     return None
 
 
-def run(command: Sequence[str], run_root: Path) -> int:
-    """Call Snakemake, pass signals on to it, and return the exit code that says how the run ended."""
+def run(command: Sequence[str], run_root: Path, *, is_whole: bool = False) -> int:
+    """
+    Call Snakemake, pass signals on to it, and return the exit code that says how the run ended.
+
+    Where the whole run was asked for (`is_whole`), it is done only if its state says so.
+    """
     began = now()
     with subprocess.Popen(command, env=_environment()) as process, _passing_on_signals(process):
         code = process.wait()
+    state = read_last_state(run_root) or {}
+    if code == 0 and is_whole and state.get("status") != "completed":
+        print(f"The run is not done: its state is {state.get('status', 'not known')!r}.", file=sys.stderr)
+        return FAILED
     if code == 0:
         return DONE
-    state = read_last_state(run_root) or {}
     written = state.get("updated_at")
     is_of_this_run = isinstance(written, str) and written >= began
     return STOPPED if is_of_this_run and state["status"] == "stopped" else FAILED
@@ -186,7 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         problem = check_upstream(settings, options.only_step)
         if problem:
             parser.error(f"{problem}; run with --to_step {options.only_step}")
-    return run(snakemake_command(options, settings), settings.run_root)
+    is_whole = not (options.plan_only or find_targets(options))
+    return run(snakemake_command(options, settings), settings.run_root, is_whole=is_whole)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import os
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,15 @@ class RunView:
             and all(self._is_same(self.paths.path(key), print_) for key, print_ in outputs.items())
             and all(self._is_same(self.paths.path(key), print_) for key, print_ in inputs.items())
         )
+
+    def expectations(self) -> dict[Path, dict[str, str]]:
+        """List what every output is to be made from, by the file that tells its jobs so."""
+        told: dict[Path, dict[str, str]] = defaultdict(dict)
+        for (phase, name), unit in self.units.items():
+            expected = None if phase == MARK else self._expected(unit)
+            if isinstance(expected, str):
+                told[self.paths.expected(phase, name)][name if phase == "prepare" else phase] = expected
+        return dict(told)
 
     def _expected(self, unit: Unit) -> str | object:
         """What a current record says that it was made from; nothing does where a file of it is gone."""

@@ -129,6 +129,11 @@ class RunPaths:
         """A trial on its own, so that a job need not expand them all."""
         return self.trials / name / "trial.json"
 
+    def expected(self, phase: str, unit: str) -> Path:
+        """What outputs are to be made from, by phase (of a trial) or by dataset, as the start has said."""
+        folder = self.datasets if phase == "prepare" else self.trials / unit if unit else self.root
+        return folder / "expected.json"
+
     def folder(self, phase: str, unit: str) -> Path:
         """The folder of a phase's outputs for a dataset (prepare), a trial, or the whole run (no name)."""
         return Path(self._folder(phase, unit))

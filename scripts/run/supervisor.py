@@ -286,6 +286,8 @@ class Supervisor:
         write_trials(self.settings.trials, self.paths.trial_table)
         for trial in self.settings.trials:
             write_trial(trial, self.paths.trial(trial.name))
+        for path, expected in self.view.expectations().items():
+            write_json(path, expected)
 
     def _write_state(self, *, is_live: bool, ended: str | None = None) -> None:
         requested = self.stop.is_requested() or self._is_stopping

@@ -36,7 +36,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The Snakemake calls that are made, none of which is carried out."""
     calls: list[Sequence[str]] = []
 
-    def note(command: Sequence[str], _root: Path) -> int:
+    def note(command: Sequence[str], _root: Path, **_: object) -> int:
         calls.append(command)
         return 0
 
@@ -297,3 +297,10 @@ def test_a_plan_writes_nothing(experiment: FakeRun) -> None:
     assert f"trial={PLAIN}" in done.stdout.replace(" ", "") + done.stderr.replace(" ", "")
     assert "a stop is requested" in done.stderr
     assert snapshot(experiment.experiment.folder) == before
+
+
+@pytest.mark.parametrize(("status", "code"), [("completed", 0), ("interrupted", 1), ("stopped", 1)])
+def test_a_whole_run_is_done_only_if_its_state_says_so(tmp_path: Path, status: str, code: int) -> None:
+    command = end_with(0, state=tmp_path / STATE_FILE, status=status, at="9999")
+    assert run_all.run(command, tmp_path, is_whole=True) == code
+    assert run_all.run(command, tmp_path) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import DataError
+from scripts.errors import DataError, StateError
 from scripts.run.file_identity import identify, identify_unchanged
 from scripts.run.paths import RunPaths
 
@@ -53,3 +53,32 @@ def test_a_record_of_an_earlier_version_names_files_by_their_paths(tmp_path: Pat
     path.write_text("Made")
     with pytest.raises(DataError, match="has been changed since it was made"):
         identify_unchanged(path, RunPaths(tmp_path))
+
+
+def told(folder: Path, expected: str, *, made_from: str | None = "old settings") -> Path:
+    """An output of a trial in the folder of a run whose start has said what it is to be made from."""
+    paths = RunPaths(folder)
+    path = paths.output("parse", "t1")
+    path.parent.mkdir(parents=True)
+    path.write_text("made")
+    record = {
+        "phase": "parse",
+        "unit": "t1",
+        "made_from": made_from,
+        "outputs": {paths.key(path): identify(path)},
+    }
+    paths.made("parse", "t1").write_text(json.dumps(record))
+    paths.expected("parse", "t1").write_text(json.dumps({"parse": expected}))
+    return path
+
+
+def test_what_was_made_from_other_settings_is_refused(tmp_path: Path) -> None:
+    path = told(tmp_path, "new settings")
+    with pytest.raises(StateError, match="was made from other settings than the run has now"):
+        identify_unchanged(path, RunPaths(tmp_path))
+
+
+@pytest.mark.parametrize("made_from", ["new settings", None], ids=["as expected", "made by hand"])
+def test_what_was_made_from_these_settings_or_by_hand_is_taken(tmp_path: Path, made_from: str | None) -> None:
+    path = told(tmp_path, "new settings", made_from=made_from)
+    assert identify_unchanged(path, RunPaths(tmp_path)) == identify(path)
