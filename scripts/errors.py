@@ -10,6 +10,7 @@ What a user is told when something is wrong.
     └── ProviderError        the provider refused; nothing was started
         ├── LimitError       a file is over a limit; nothing was sent
         ├── BusyError        the provider asks to wait, or cannot be reached; nothing was started
+        │   └── UnreadableError   an answer came that cannot be read: ask again, but not for ever
         ├── NoBatchError     the provider knows no such batch
         └── UnknownOutcomeError   the connection broke after sending: a paid batch may exist
 
@@ -80,12 +81,27 @@ class BusyError(ProviderError):
         self.retry_after_s = retry_after_s
 
 
+class UnreadableError(BusyError):
+    """An answer came, or a file, and cannot be read; it may be a moment's fault, but need not be."""
+
+
 class NoBatchError(ProviderError):
     """The provider knows no such batch: it is not there yet, no more, or another account's."""
 
 
 class UnknownOutcomeError(ProviderError):
-    """The connection broke after sending: a paid batch may exist, so nobody may send again unasked."""
+    """
+    The connection broke after sending: a paid batch may exist, so nobody may send again unasked.
+
+    Parameters
+    ----------
+    ask_again_s : float, optional
+        After how long the provider may be able to tell; None: a person has to look.
+    """
+
+    def __init__(self, what: str, *, where: str, fix: str, ask_again_s: float | None = None) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.ask_again_s = ask_again_s
 
 
 def shorten(values: Iterable[object], *, limit: int = 5) -> str:

@@ -48,8 +48,14 @@ class ShardEntry:
     key: str | None = None
     """How the provider finds the batch."""
     batch_id: str | None = None
+    provider: str | None = None
+    """Name of who was asked; None in a ledger of an earlier version, as the next two."""
+    address: str | None = None
+    """Where the provider was asked."""
     account: str | None = None
     """Fingerprint of the account that it was sent with."""
+    provider_at: str | None = None
+    """When it was sent, by the provider's clock; None where that is not known."""
     submitted_at: str | None = None
     status: str | None = None
     """The provider's final status, in the project's words."""
@@ -68,6 +74,12 @@ class ShardEntry:
     """Digest of who was asked, so that another run can take the answers over."""
     reused_from: str | None = None
     """Run, trial and shard that the answers were paid with; None: this shard was sent."""
+    n_done: int | None = None
+    """Requests that are done by the provider's own count, failures included."""
+    n_unread: int = 0
+    """Requests that may be billed and whose rows could not be had, so that nobody knows what they cost."""
+    is_given_up: bool = False
+    """Whether the user has said that what could not be had is lost."""
 
     @property
     def is_live(self) -> bool:

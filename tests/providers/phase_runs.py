@@ -20,12 +20,15 @@ from scripts.run.checks import check_settings
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
 
+RUN_KEYS = ("sampling", "max_error_rate", "run_id", "experiments_dir", "reuse")
+"""Keys of the configuration that are the run's."""
+
 
 def peer_settings(
     peer: Peer, server: FaultyServer, root: Path, *, model: str | None = None, **options: Any
 ) -> Settings:
     """Make the settings of one trial; `options` are the provider's, and None takes one away."""
-    extra = {key: options.pop(key) for key in ("sampling", "max_error_rate") if key in options}
+    extra = {key: options.pop(key) for key in RUN_KEYS if key in options}
     place = {"base_url": server.url, **peer.options, "poll_seconds": 0.02, "timeout_seconds": 60}
     given = {key: value for key, value in {**place, **options}.items() if value is not None}
     return make_settings(

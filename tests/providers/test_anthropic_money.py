@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
+import time
 import traceback
 from collections import Counter
 
 import pytest
-from anthropic_experiments import load_experiment
+from anthropic_experiments import (  # noqa: F401 - fixtures
+    Bench,
+    N,
+    bench_fixture,
+    fail_once,
+    service_fixture,
+    sizes,
+)
 from anthropic_server import KEY, errored, message, serve
 
-from scripts.dispatch.replies import Settled
+from scripts.dispatch import lost_calls
 from scripts.errors import ProviderError, UnknownOutcomeError
-from scripts.files import dump_line
-from scripts.poll import poll_trial
-from scripts.providers import LostCall, anthropic_batch, anthropic_lost, make_provider
+from scripts.providers import LostCall, anthropic_batch, anthropic_lost
 from scripts.providers.anthropic_batch import AnthropicBatch
-from scripts.records import Item, Request
-from scripts.submit import submit_trial
-
-N = 4
-
-
-@pytest.fixture
-def service(monkeypatch):
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    with serve() as service:
-        yield service
+from tests.unit.sending_fakes import Killed
 
 
 @pytest.fixture
@@ -36,9 +31,11 @@ def provider(service):
     return AnthropicBatch(model="claude", base_url=service.base_url)
 
 
-def lost(n, *, ago_s=1000.0, **changes):
+def lost(n, *, ago_s=1000.0, ahead_s=0.0, **changes):
+    """A call whose answer was lost, when the provider's clock was so far ahead of this machine's."""
     at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago_s)
-    return LostCall(at, n, **changes)
+    known = {"provider_at": at + datetime.timedelta(seconds=ahead_s)}
+    return LostCall(at, n, **{**known, **changes})
 
 
 def rows_of(name, n):
@@ -47,11 +44,15 @@ def rows_of(name, n):
 
 def test_the_only_batch_of_that_size_since_the_call_is_the_lost_one(service, provider):
     service.delay_s, service.page_size = 100.0, 1
-    service.add(rows_of("old", 3), ago_s=3000)
+    old = service.add(rows_of("old", 3), ago_s=3000)
     for n in (2, 3, 4):
         wanted = service.add(rows_of("new", n), ago_s=990)
         assert provider.find_existing("a" * 64, lost(n)) == wanted.id
-    assert provider.find_existing("a" * 64, lost(3, known=frozenset({"msgbatch_0003"}))) is None
+    call = lost(3, known=frozenset({"msgbatch_0003"}))
+    with pytest.raises(UnknownOutcomeError, match=f"may be {old.id}"):
+        provider.find_existing("a" * 64, call)  # clocks are not to be trusted where it is about money
+    old.ends_at = 0
+    assert provider.find_existing("a" * 64, call) is None
     assert provider.find_existing("a" * 64, lost(5)) is None
 
 
@@ -64,7 +65,40 @@ def test_a_large_call_needs_longer_until_it_is_sure_that_none_was_created(provid
 def test_clocks_that_differ_by_hours_do_not_hide_a_batch(service, provider):
     service.delay_s, service.clock_ahead = 100.0, datetime.timedelta(hours=-3)
     wanted = service.add(rows_of("new", 2), ago_s=990)
-    assert provider.find_existing("a" * 64, lost(2)) == wanted.id
+    assert provider.find_existing("a" * 64, lost(2, ahead_s=-3 * 3600)) == wanted.id
+
+
+CLOCKS = {"fast at the call": 3600, "slow at the call": -3600, "right": 0}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_clock_that_was_set_after_the_call_hides_no_batch(service, provider, name):
+    """This machine's clock at the call is off by so much; the provider's is in the ledger."""
+    service.delay_s = 100.0
+    wanted = service.add(rows_of("new", 2), ago_s=4000)
+    call = lost(2, ago_s=4000 - CLOCKS[name], ahead_s=-CLOCKS[name])
+    assert provider.find_existing("a" * 64, call) == wanted.id
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_without_the_providers_time_of_the_call_nothing_is_sent_beside_an_unowned_batch(
+    service, provider, name
+):
+    service.delay_s = 100.0
+    batch = service.add(rows_of("new", 2), ago_s=4000)
+    call = lost(2, ago_s=4000 - CLOCKS[name], provider_at=None, read_keys=lambda: batch.custom_ids)
+    with pytest.raises(UnknownOutcomeError, match="msgbatch_0001") as told:
+        provider.find_existing("a" * 64, call)
+    assert told.value.ask_again_s is None
+    batch.ends_at = 0
+    assert provider.find_existing("a" * 64, call) == batch.id
+
+
+def test_a_providers_clock_that_is_set_back_after_the_call_sends_nothing_too_early(service, provider):
+    service.clock_ahead = datetime.timedelta(hours=-1)
+    with pytest.raises(UnknownOutcomeError, match="too early") as told:
+        provider.find_existing("a" * 64, lost(2, ago_s=1000))
+    assert 2800 < told.value.ask_again_s < 3000
 
 
 def test_it_is_too_early_to_say_that_no_batch_was_created(provider):
@@ -104,54 +138,6 @@ def test_a_provider_that_does_not_list_its_batches_has_not_said_that_there_is_no
         provider.find_existing("a" * 64, lost(2))
 
 
-class Bench:
-    """A run of one trial with four requests."""
-
-    def __init__(self, folder, service):
-        options = {"base_url": service.base_url, "poll_seconds": 0.05, "timeout_seconds": 60}
-        self.folder = folder
-        self.settings = load_experiment(folder, providers={"anthropic": options}, max_error_rate=1.0)
-        self.trial = self.settings.trials[0]
-        self.provider = make_provider(self.settings, "m")
-        turns = [[{"role": "user", "content": f"Question {k}?"}] for k in range(N)]
-        item = Item("q", "?", ("yes",))
-        requests = [
-            Request.render(
-                dataset="d",
-                item_id=f"q{k}",
-                replicate=0,
-                body=self.provider.body(turn, self.trial, "d", item),
-            )
-            for k, turn in enumerate(turns)
-        ]
-        self.keys = [request.request_key for request in requests]
-        self.requests = folder / "requests.jsonl"
-        self.requests.write_text("".join(dump_line(request.to_json()) for request in requests))
-
-    def submit(self):
-        submit_trial(self.settings, self.trial, self.requests, out=self.folder / "batches.json")
-        return [
-            batch["batch_id"] for batch in json.loads((self.folder / "batches.json").read_text())["batches"]
-        ]
-
-    def poll(self):
-        """Poll, and give the last outcome of each request in order."""
-        poll_trial(self.settings, self.trial, self.requests, out=self.folder / "replies.jsonl")
-        rows = [json.loads(line) for line in (self.folder / "replies.jsonl").read_text().splitlines()]
-        last = {row["request_key"]: Settled.from_json(row).read(self.provider).outcome.value for row in rows}
-        assert list(last) == self.keys
-        return list(last.values())
-
-
-@pytest.fixture
-def bench(tmp_path, service):
-    return Bench(tmp_path, service)
-
-
-def sizes(service):
-    return [len(batch.requests) for batch in service.batches.values()]
-
-
 def test_a_run_sends_once_and_a_second_one_sends_nothing(bench, service):
     assert bench.submit() == bench.submit() == ["msgbatch_0001"]
     assert bench.poll() == bench.poll() == ["answered"] * N
@@ -162,25 +148,57 @@ def test_a_run_sends_once_and_a_second_one_sends_nothing(bench, service):
 @pytest.mark.parametrize("delay_s", [0.0, 0.5])
 def test_a_batch_whose_answer_was_lost_is_adopted_and_billed_once(bench, service, fault, delay_s):
     service.delay_s, service.faults = delay_s, [("create", fault)]
-    with pytest.raises(UnknownOutcomeError, match="a paid batch may exist"):
-        bench.submit()
     assert bench.submit() == ["msgbatch_0001"]
     assert bench.poll() == ["answered"] * N
     assert sizes(service) == [N]
 
 
-def test_a_call_that_came_to_nothing_is_made_again_once_that_is_sure(bench, service, monkeypatch):
-    service.faults = [("create", "drop")]
-    with pytest.raises(UnknownOutcomeError):
-        bench.submit()
-    with pytest.raises(UnknownOutcomeError, match="too early to be sure"):
-        bench.submit()
-    assert service.calls.count("create") == 1
-    monkeypatch.setattr(anthropic_lost, "SETTLING", datetime.timedelta(minutes=-1))
+@pytest.mark.parametrize("fault", ["drop", "500", "529 Overloaded"])
+def test_a_call_that_came_to_nothing_is_made_again_once_that_is_sure(bench, service, monkeypatch, fault):
+    settling = 0.5
+    monkeypatch.setattr(anthropic_lost, "SETTLING", datetime.timedelta(seconds=1 + settling))
     patient = AnthropicBatch.from_settings
     hasty = lambda _, *about: dataclasses.replace(patient(*about), lag_seconds=0.0)  # noqa: E731
     monkeypatch.setattr(AnthropicBatch, "from_settings", classmethod(hasty))
+    service.faults = [("create", fault)]
+    began = time.monotonic()
     bench.submit()
+    assert time.monotonic() - began > settling
+    assert bench.poll() == ["answered"] * N
+    assert sizes(service) == [N]
+    assert service.calls.count("create") == 2
+
+
+def lose_call(bench, service, monkeypatch, fault):
+    """A call whose answer is lost, by a process that ends before it has looked for the batch."""
+
+    def die(*_):
+        raise Killed
+
+    service.faults = [("create", fault)]
+    with monkeypatch.context() as patch:
+        patch.setattr(AnthropicBatch, "find_existing", die)
+        with pytest.raises(Killed):
+            bench.submit()
+
+
+def test_a_key_or_an_address_that_was_exchanged_since_the_call_proves_nothing(bench, service, monkeypatch):
+    lose_call(bench, service, monkeypatch, "created, then drop")
+    asked = service.calls.count("list")
+    with monkeypatch.context() as patch:
+        patch.setenv("ANTHROPIC_API_KEY", f"{KEY}-other")
+        with pytest.raises(UnknownOutcomeError, match="was sent with another key") as told:
+            bench.submit()
+    assert "Use that key again" in told.value.fix
+    assert f"resubmit: [{bench.trial.name}/s0001]" in told.value.fix
+    with serve() as elsewhere:
+        bench.settings.config["providers"]["anthropic"]["base_url"] = elsewhere.base_url
+        with pytest.raises(UnknownOutcomeError, match=f"was sent to {service.base_url}"):
+            bench.submit()
+        assert elsewhere.calls == []
+    bench.settings.config["providers"]["anthropic"]["base_url"] = service.base_url
+    assert service.calls.count("list") == asked
+    assert bench.submit() == ["msgbatch_0001"]
     assert bench.poll() == ["answered"] * N
     assert sizes(service) == [N]
 
@@ -188,8 +206,6 @@ def test_a_call_that_came_to_nothing_is_made_again_once_that_is_sure(bench, serv
 def test_where_two_batches_may_be_the_lost_one_nothing_is_sent_until_they_have_ended(bench, service):
     service.delay_s, service.faults = 100.0, [("create", "created, then drop")]
     service.add(rows_of("somebody", N))
-    with pytest.raises(UnknownOutcomeError):
-        bench.submit()
     for call in (bench.submit, bench.poll):
         with pytest.raises(UnknownOutcomeError, match="msgbatch_0001, msgbatch_0002") as told:
             call()
@@ -212,8 +228,6 @@ def test_what_a_ledger_owns_is_nobody_elses_batch(bench, service, tmp_path):
     other.settings.config["run_id"] = "other"
     other.settings.config["experiments_dir"] = bench.settings.config["experiments_dir"]
     service.faults = [("create", "created, then drop")]
-    with pytest.raises(UnknownOutcomeError):
-        other.submit()
     assert other.submit() == ["msgbatch_0002"]
 
 
@@ -222,9 +236,7 @@ def test_a_batch_that_another_run_sends_during_the_search_is_not_taken(bench, se
     other = Bench(tmp_path / "other", service)
     other.settings.config["run_id"] = "other"
     other.settings.config["experiments_dir"] = bench.settings.config["experiments_dir"]
-    service.faults = [("create", "drop")]
-    with pytest.raises(UnknownOutcomeError):
-        bench.submit()
+    lose_call(bench, service, monkeypatch, "drop")
     search = anthropic_lost.find_lost_batch
     found = []
 
@@ -234,30 +246,16 @@ def test_a_batch_that_another_run_sends_during_the_search_is_not_taken(bench, se
         return found[-1]
 
     monkeypatch.setattr(anthropic_batch, "find_lost_batch", search_late)
+    monkeypatch.setattr(lost_calls, "MAX_ASKS", 1)
     with pytest.raises(UnknownOutcomeError, match="too early"):
         bench.submit()
     assert found == other.submit() == ["msgbatch_0001"]
-
-
-def fail_once(service, result, *, n=1):
-    """Make the first `n` requests fail in the first batch."""
-    failed = []
-
-    def answer(request):
-        key = request["custom_id"]
-        if len(service.batches) == 1 and (key in failed or len(failed) < n):
-            failed.append(key)
-            return result
-        return message()
-
-    service.answer = answer
 
 
 AGAIN = {
     "fault": errored("api_error", "Internal server error"),
     "no credit": errored("invalid_request_error", "Your credit balance is too low to access the API."),
     "expired": {"type": "expired"},
-    "canceled": {"type": "canceled"},
 }
 
 
@@ -292,20 +290,6 @@ def test_a_batch_that_expired_as_a_whole_is_sent_again_no_more_than_max_attempts
     assert sizes(service) == [N] * 3
 
 
-def test_rows_that_are_missing_are_sent_again_and_rows_that_come_twice_count_once(bench, service):
-    service.mangle = lambda rows: [*rows[:0:-1], rows[-1]] if len(rows) > 1 else rows
-    bench.submit()
-    assert bench.poll() == ["answered"] * N
-    assert sizes(service) == [N, 1]
-
-
-def test_a_broken_download_is_not_taken_for_missing_rows(bench, service):
-    bench.submit()
-    service.faults = [("results", "short"), ("results", "cut")]
-    assert bench.poll() == ["answered"] * N
-    assert sizes(service) == [N]
-
-
 def test_a_poll_outlasts_lag_faults_and_unknown_words(bench, service):
     service.n_hidden_looks = 2
     service.faults = [("look", "500"), ("look", "drop"), ("look", "429 1")]
@@ -315,12 +299,11 @@ def test_a_poll_outlasts_lag_faults_and_unknown_words(bench, service):
 
 def test_the_key_is_in_nothing_that_is_written(bench, service, capsys, caplog):
     caplog.set_level("DEBUG")
-    told = []
-    for fault in (f"401 the key {KEY} is not valid", "created, then drop"):
-        service.faults = [("create", fault)]
-        with pytest.raises(ProviderError) as error:
-            bench.submit()
-        told.append("".join(traceback.format_exception(error.value)))
+    service.faults = [("create", f"401 the key {KEY} is not valid")]
+    with pytest.raises(ProviderError) as error:
+        bench.submit()
+    told = ["".join(traceback.format_exception(error.value))]
+    service.faults = [("create", "created, then drop")]
     bench.submit()
     service.faults = [("look", f"403 {KEY}")]
     with pytest.raises(ProviderError) as error:

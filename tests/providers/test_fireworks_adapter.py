@@ -148,6 +148,13 @@ def test_a_job_that_is_there_already_is_adopted(provider, server, tmp_path):
     with pytest.raises(UnknownOutcomeError):
         start(provider, tmp_path)
     assert start(provider, tmp_path) == NAME
+    assert (server.calls["create"], len(server.billed)) == (1, 4)
+
+
+def test_a_job_that_is_there_although_its_dataset_is_gone_is_adopted(provider, server, tmp_path):
+    start(provider, tmp_path)
+    server.datasets.clear()
+    assert start(provider, tmp_path) == NAME
     assert (server.calls["create"], len(server.billed)) == (2, 4)
 
 
