@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 from collections import Counter
@@ -48,18 +49,20 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
         contextlib.closing(make_sender(settings, trial, ledger)) as sender,
     ):
         sender.reconcile()
-        put_off, collector = PutOff(), Collector(sender, options)
+        put_off, collector = PutOff(), Collector(sender, options, price)
         while True:
             collector.collect()
             take_in(attempts, sender, requests, price)
-            if put_off.wait(sender, options):
-                sender.send(unsent_requests(requests, ledger), attempt=1, at_most=put_off.at_most)
+            if put_off.wait(sender, options) or collector.has_lost_claims():
+                unsent = functools.partial(unsent_requests, requests, ledger)
+                sender.send_due(unsent, attempt=1, at_most=put_off.at_most)
             elif not sender.provider.resends or attempts.is_settled:
                 break
             else:
                 say("requests that failed are sent again")
             for attempt in range(2, options["max_attempts"] + 1):
-                sender.send(_to_resend(requests, attempts, attempt=attempt), attempt=attempt)
+                due = functools.partial(_to_resend, requests, attempts, ledger, attempt=attempt)
+                sender.send_due(due, attempt=attempt)
         outcomes = write_replies(requests, attempts, out=out)
         reason = next((error for error, _ in attempts.errors.most_common(1)), None)
     if attempts.n_cancelled:

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch import live_shards, make_sender, take_from_store, unsent_requests
+from scripts.dispatch import live_shards, make_sender, unsent_requests
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.ledger import Ledger
-from scripts.providers.options import service_digest
 from scripts.records import Trial
 from scripts.run.job import phase_job, phase_parser, say, trial_job
 
@@ -29,10 +28,7 @@ def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path)
     with Ledger(settings.paths.ledger(trial.name)) as ledger:
         sender = make_sender(settings, trial, ledger)
         sender.reconcile()
-        if settings.config["reuse"] == "store":
-            service = service_digest(settings, trial.model)
-            take_from_store(requests, ledger, sender.provider, service=service)
-        sender.send(unsent_requests(requests, ledger), attempt=1)
+        sender.send_due(lambda: unsent_requests(requests, ledger), attempt=1)
         shards = live_shards(requests, ledger)
     say(f"{sum(entry.n_requests for entry in shards)} requests are in {len(shards)} batches")
     write_json(

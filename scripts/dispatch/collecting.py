@@ -16,7 +16,9 @@ from scripts.dispatch import (
     live_shards,
     read_request_keys,
 )
+from scripts.dispatch.claims import find_source, has_answers, read_source
 from scripts.dispatch.key_index import KeySet
+from scripts.dispatch.lost_calls import Decisions
 from scripts.dispatch.places import find_change
 from scripts.dispatch.receiving import (
     Doubt,
@@ -28,6 +30,7 @@ from scripts.dispatch.receiving import (
     keep_rows,
 )
 from scripts.dispatch.replies import Attempts
+from scripts.dispatch.store import copy_rows
 from scripts.errors import BusyError, NoBatchError, ProviderError, UnreadableError
 from scripts.money.ledger import Ledger, ShardEntry
 from scripts.money.price import Price
@@ -97,10 +100,15 @@ class Collector:
         Whose ledger and provider they are.
     options : mapping
         The provider's settings.
+    price : Price, optional
+        Of what is collected for another trial, as nobody works on that.
     """
 
-    def __init__(self, sender: Sender, options: Mapping[str, Any]) -> None:
+    def __init__(self, sender: Sender, options: Mapping[str, Any], price: Price | None = None) -> None:
         self.sender = sender
+        self._options, self._price = options, price
+        self._others: dict[Path, Collector] = {}
+        self._lost_claims: set[str] = set()
         self.poll_seconds: float = options["poll_seconds"]
         self.max_wait_hours: float = options["max_wait_hours"]
         self._doubts: dict[str, Doubt] = {}
@@ -118,18 +126,20 @@ class Collector:
 
     def _look_at_all(self, in_flight: Sequence[ShardEntry]) -> tuple[int, float]:
         """Look at every batch once; count those whose rows are here now, and say how long to leave off."""
-        n_arrived, pause = 0, 0.0
-        for entry in in_flight:
-            try:
-                n_arrived += self._advance(entry)
-            except UnreadableError as error:
-                rest_s = self._doubt(entry, error.what)
-                n_arrived += rest_s is None
-                pause = max(pause, rest_s or 0.0)
-            except BusyError as error:
-                pause = max(pause, error.retry_after_s or 0.0, self.poll_seconds)
-                say(f"{error.where}: {error.what}; looks again in {pause:.3g} seconds")
-        return n_arrived, pause
+        looks = [self.look_at(entry) for entry in in_flight]
+        return sum(has_arrived for has_arrived, _ in looks), max(pause for _, pause in looks)
+
+    def look_at(self, entry: ShardEntry) -> tuple[bool, float]:
+        """Look at one batch; whether it needs no further look, and how long to leave off."""
+        try:
+            return self._advance(entry), 0.0
+        except UnreadableError as error:
+            rest_s = self._doubt(entry, error.what)
+            return rest_s is None, rest_s or 0.0
+        except BusyError as error:
+            pause = max(error.retry_after_s or 0.0, self.poll_seconds)
+            say(f"{error.where}: {error.what}; looks again in {pause:.3g} seconds")
+            return False, pause
 
     def _advance(self, entry: ShardEntry) -> bool:
         """
@@ -140,6 +150,8 @@ class Collector:
         UnreadableError
             If what the provider says, or gives, is not all of it, or cannot be read.
         """
+        if entry.state == "claimed":
+            return self._follow(entry)
         ledger, batch_id = self.sender.ledger, entry.batch_id
         assert batch_id is not None, "reconcile() leaves no shard without a batch"
         state = self._look(entry, batch_id)
@@ -157,6 +169,48 @@ class Collector:
             ledger.record("terminal", entry.shard, **about, n_done=state.n_done, is_final=state.is_final)
         self._receive(entry, batch_id, state)
         return True
+
+    def _follow(self, entry: ShardEntry) -> bool:
+        """Look at a shard of another ledger that this one waits for; True if it needs no further look."""
+        ledger, provider = self.sender.ledger, self.sender.provider
+        folder, name = find_source(ledger, entry)
+        found = read_source(ledger, entry)
+        if found is None or entry.shard in self.sender.decisions.resubmit:
+            ledger.record("refused", entry.shard, error=f"{entry.reused_from} did not bring its answers")
+            self._lost_claims.add(entry.shard)
+            return True
+        source = Ledger.read(folder)
+        if has_answers(source, found):
+            path = ledger.replies_path(entry.shard).with_suffix(".tmp")
+            copy_rows(source, found, ledger, entry, provider, path)
+            about = {name: getattr(found, name) for name in ("batch_id", "status", "error", "is_final")}
+            keep_rows(ledger, entry, path, is_given_up=found.is_given_up, **about)
+            return True
+        with source.if_free() as is_free:  # its trial is at work, or is not: then this one sees to it
+            if not is_free:
+                return False
+            try:
+                self._advance_other(source, name)
+            except ProviderError as error:
+                way_out = give_up_words(f"{ledger.folder.name}/{entry.shard}")
+                raise ProviderError(error.what, where=error.where, fix=f"{error.fix}\n  {way_out}") from None
+        return self._follow(entry) if has_answers(source, source.shards[name]) else False
+
+    def _advance_other(self, source: Ledger, name: str) -> None:
+        """Do a step for a shard of a trial that nobody works on; what it cost goes into its own ledger."""
+        sender = dataclasses.replace(self.sender, ledger=source, decisions=Decisions())
+        sender.reconcile()
+        other = self._others.setdefault(source.folder, Collector(sender, self._options))
+        other.sender = sender
+        other.look_at(source.shards[name])
+        if source.shards[name].state == "downloaded":
+            with Attempts(max_attempts=1) as attempts:
+                enter_cost(attempts, sender, source.shards[name], self._price)
+
+    def has_lost_claims(self) -> bool:
+        """Whether requests that somebody else was to send were not sent, since the last question."""
+        is_lost, self._lost_claims = bool(self._lost_claims), set()
+        return is_lost
 
     def _receive(self, entry: ShardEntry, batch_id: str, state: BatchState) -> None:
         """Download the rows of a batch that has ended, and keep them if they are all that there will be."""
@@ -224,8 +278,9 @@ def _is_awaited(ledger: Ledger, entry: ShardEntry) -> bool:
 def _check_wait(entry: ShardEntry, max_wait_hours: float) -> None:
     waited = hours_since(entry.submitted_at or entry.at)
     if waited > max_wait_hours:
+        name = f"batch {entry.batch_id}" if entry.batch_id else f"what it waits for ({entry.reused_from})"
         raise ProviderError(
-            f"batch {entry.batch_id} is not done after {waited:.1f} hours",
+            f"{name} is not done after {waited:.1f} hours",
             where=f"shard {entry.shard}",
             fix="Look at the batch at the provider; raise max_wait_hours to wait on.",
         )
@@ -233,18 +288,25 @@ def _check_wait(entry: ShardEntry, max_wait_hours: float) -> None:
 
 def take_in(attempts: Attempts, sender: Sender, requests: Path, price: Price | None) -> None:
     """Take in the shards that have come; enter what they cost when they are read first."""
-    ledger = sender.ledger
-    for entry in live_shards(requests, ledger):
+    for entry in live_shards(requests, sender.ledger):
         if entry.shard not in attempts.shards:
-            cost = attempts.add_shard(ledger, entry, sender.provider, price)
-            if entry.state == "downloaded":
-                cost = Decimal(0) if entry.reused_from else None if entry.n_unread else cost
-                ledger.record("reconciled", entry.shard, cost_usd=None if cost is None else float(cost))
+            enter_cost(attempts, sender, entry, price)
 
 
-def _to_resend(requests: Path, attempts: Attempts, *, attempt: int) -> Iterator[Request]:
-    """Yield the requests that are worth this attempt as their next, each key once."""
+def enter_cost(attempts: Attempts, sender: Sender, entry: ShardEntry, price: Price | None) -> None:
+    """Take in a shard; what it cost is not known if a part of it could not be read."""
+    cost = attempts.add_shard(sender.ledger, entry, sender.provider, price)
+    if entry.state == "downloaded":
+        cost = Decimal(0) if entry.reused_from else None if entry.n_unread else cost
+        sender.ledger.record("reconciled", entry.shard, cost_usd=None if cost is None else float(cost))
+
+
+def _to_resend(requests: Path, attempts: Attempts, ledger: Ledger, *, attempt: int) -> Iterator[Request]:
+    """Yield the requests that are worth this attempt as their next and not under way, each key once."""
     with KeySet() as sent:
+        for entry in ledger.shards.values():
+            if entry.is_live and entry.attempt == attempt and entry.shard not in attempts.shards:
+                sent.update(ledger.read_keys(entry.shard))
         for key, line in read_request_keys(requests):
             is_due = attempts.is_worth_another(key) and attempts.count(key) == attempt - 1
             if is_due and sent.add(key):

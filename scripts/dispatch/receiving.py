@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import read_rows
@@ -107,22 +108,14 @@ def find_lack(
     return f"hold {found.n_requests} of {entry.n_requests} requests so far"
 
 
-def keep_rows(ledger: Ledger, entry: ShardEntry, downloaded: Path, *, n_unread: int | None = None) -> None:
-    """
-    Keep a download as the shard's replies; both are on disk when this returns.
-
-    Parameters
-    ----------
-    n_unread : int, optional
-        Requests that are given up and may be billed; None: nothing is given up.
-    """
+def keep_rows(ledger: Ledger, entry: ShardEntry, downloaded: Path, **facts: Any) -> None:
+    """Keep a download as the shard's replies, with what else is known; all is on disk when this returns."""
     path = ledger.replies_path(entry.shard)
     with downloaded.open("rb") as handle:
         os.fsync(handle.fileno())
     downloaded.replace(path)
     ledger.sync()
-    lost = {} if n_unread is None else {"is_given_up": True, "n_unread": n_unread}
-    ledger.record("downloaded", entry.shard, sha256=file_sha256(path), **lost)
+    ledger.record("downloaded", entry.shard, sha256=file_sha256(path), **facts)
 
 
 def give_up(ledger: Ledger, entry: ShardEntry, provider: Provider) -> None:
@@ -134,7 +127,7 @@ def give_up(ledger: Ledger, entry: ShardEntry, provider: Provider) -> None:
         ledger.record("terminal", entry.shard, status=BatchStatus.UNKNOWN.value, raw="given up")
     n_done = entry.n_done if (entry.n_done or 0) > n_rows else entry.n_requests
     say(f"shard {entry.shard}: {entry.n_requests - n_rows} requests without a row are given up")
-    keep_rows(ledger, entry, path, n_unread=(n_done or 0) - n_rows)
+    keep_rows(ledger, entry, path, is_given_up=True, n_unread=(n_done or 0) - n_rows)
 
 
 def ask_about(entry: ShardEntry, ledger: Ledger, doubt: Doubt) -> ProviderError:

@@ -40,7 +40,9 @@ class Settled:
     is_final: bool = False
     """Whether the whole batch failed for a reason that would come again."""
     is_reused: bool = False
-    """Whether another run has paid for it."""
+    """Whether another trial or run has paid for it."""
+    is_unread: bool = False
+    """Whether it may be billed though its row could not be had."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Settled:
@@ -162,7 +164,8 @@ def _settle(entry: ShardEntry, key: str, row: Mapping[str, Any] | None) -> Settl
     if row is not None:
         return Settled(*about, is_reused=entry.reused_from is not None)
     error = "its row could not be had and was given up" if entry.is_given_up else entry.error
-    return Settled(*about, f"{entry.status}: {error}" if error else str(entry.status), entry.is_final)
+    absent = f"{entry.status}: {error}" if error else str(entry.status)
+    return Settled(*about, absent, entry.is_final, is_unread=entry.n_unread > 0)
 
 
 def _strange_row(strange: RawRow, raw: Path, key: str) -> DataError:

@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from scripts.dispatch.claims import Claims
 from scripts.dispatch.lost_calls import Decisions, Search
 from scripts.dispatch.payloads import Payload, write_payloads
 from scripts.dispatch.places import place_of
@@ -19,7 +20,7 @@ from scripts.files import file_sha256
 from scripts.money.budget import make_reserve
 from scripts.money.ledger import Ledger, ShardEntry, write_keys
 from scripts.providers import Provider, make_provider
-from scripts.providers.options import provider_settings, service_digest
+from scripts.providers.options import provider_settings, service_digest, service_digests
 from scripts.records import Request, Trial, Usage, digest
 from scripts.run.job import say, say_once
 from scripts.run.stop import StopToken, make_stop_token
@@ -39,6 +40,10 @@ NOT_THERE = "no batch of it is at the provider"
 def backoff_s(n_tries: int) -> float:
     """Seconds to wait after so many tries."""
     return min(FIRST_REST_S * 2.0 ** (n_tries - 1), MAX_REST_S)
+
+
+class OvertakenError(Exception):
+    """Another trial has sent requests of a shard that was about to go out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +66,31 @@ class Sender:
     """Asks the provider whether another trial's batch has ended (its own process may be gone)."""
     decisions: Decisions
     """What the user says of lost calls."""
+    claims: Claims
+    """What others have paid for."""
 
-    def send(self, requests: Iterable[Request], *, attempt: int, at_most: int | None = None) -> int:
+    def send_due(
+        self, find: Callable[[], Iterable[Request]], *, attempt: int, at_most: int | None = None
+    ) -> None:
         """
-        Send the requests, shard by shard (of `at_most` so many), each once a slot is free; count the shards.
+        Send the requests that `find` yields, but for those that others have paid for: see `send`.
+
+        `find` is called again after every change, and yields what no live shard of the ledger holds.
+        """
+        while True:
+            keys = (request.request_key for request in find())
+            self.claims.claim(keys, self.provider, attempt=attempt)
+            if self.send(find(), attempt=attempt, at_most=at_most):
+                return
+
+    def send(self, requests: Iterable[Request], *, attempt: int, at_most: int | None = None) -> bool:
+        """
+        Send the requests, shard by shard (of `at_most` so many), each once a slot is free.
+
+        Returns
+        -------
+        bool
+            False if another trial has meanwhile sent some of them, whose shards were left out.
 
         Raises
         ------
@@ -73,16 +99,18 @@ class Sender:
         ProviderError
             The provider refused a shard, or it cannot be known whether it took it.
         """
-        n_shards, path, known = 0, self.ledger.folder / "payload.tmp", None
+        is_all, path, known = True, self.ledger.folder / "payload.tmp", None
         with contextlib.closing(write_payloads(requests, self.provider, path, at_most=at_most)) as payloads:
             for payload in payloads:
                 known = self._ask_for_batches() if known is None else known
                 keys = self.ledger.folder / "keys.tmp"
                 write_keys(keys, payload.keys)
                 shard = self.ledger.plan(attempt=attempt, keys=keys, n_requests=len(payload.keys))
-                self._send_shard(shard, payload, known)
-                n_shards += 1
-        return n_shards
+                try:
+                    self._send_shard(shard, payload, known)
+                except OvertakenError:
+                    is_all = False
+        return is_all
 
     def reconcile(self) -> None:
         """
@@ -136,7 +164,7 @@ class Sender:
     def _send_shard(self, shard: str, payload: Payload, known: Mapping[str, str]) -> None:
         key = self._key_of(shard, payload)
         if (batch_id := known.get(key)) is not None:
-            self._claim_slot(shard, payload.usage, key, set(), is_there=True)
+            self._claim_slot(shard, payload, key, set(), is_there=True)
             say(f"shard {shard} is at the provider already: batch {batch_id}, which this folder did not know")
         else:
             batch_id = self._create(shard, payload, key)
@@ -158,7 +186,7 @@ class Sender:
         attempt = self.ledger.shards[shard].attempt
         metadata = {"run": self.run_id, "trial": self.ledger.folder.name, "attempt": str(attempt)}
         for n_tries in itertools.count(1):
-            self._wait_for_slot(shard, payload.usage, key)
+            self._wait_for_slot(shard, payload, key)
             try:
                 return self.provider.create(payload.path, key=key, metadata=metadata)
             except UnknownOutcomeError as error:
@@ -213,10 +241,10 @@ class Sender:
                 self._rest_after(error, n_tries)
         raise AssertionError("not reached")
 
-    def _wait_for_slot(self, shard: str, usage: Usage, key: str) -> None:
+    def _wait_for_slot(self, shard: str, payload: Payload, key: str) -> None:
         over: set[Slot] = set()
         next_look, reason = time.monotonic() + self.poll_seconds, None
-        while (refusal := self._claim_slot(shard, usage, key, over)) is not None:
+        while (refusal := self._claim_slot(shard, payload, key, over)) is not None:
             if reason is None:
                 say(f"waits for a slot: {refusal}")
             reason = refusal
@@ -227,15 +255,23 @@ class Sender:
                 next_look = time.monotonic() + self.poll_seconds
 
     def _claim_slot(
-        self, shard: str, usage: Usage, key: str, over: set[Slot], *, is_there: bool = False
+        self, shard: str, payload: Payload, key: str, over: set[Slot], *, is_there: bool = False
     ) -> str | None:
         """
         Write the intent, or say what it must wait for; under the lock, so that no two take one slot.
 
         What `is_there` already waits for nothing.
+
+        Raises
+        ------
+        OvertakenError
+            If another trial has sent some of its requests.
         """
-        with queue_lock(self.queue.root):
+        usage = payload.usage
+        with self.claims.lock(), queue_lock(self.queue.root):
             self.stop.check()
+            if not is_there and self.claims.is_overtaken(payload.keys):
+                raise OvertakenError
             takes_slots = self.provider.takes_slots
             refusal = self.queue.refusal(usage, over) if takes_slots and not is_there else None
             if refusal is None:
@@ -274,4 +310,9 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
         reserve=make_reserve(settings, trial),
         is_over=functools.partial(is_batch_over, settings, max_wait_hours=options["max_wait_hours"]),
         decisions=Decisions.from_config(settings.config, trial.name),
+        claims=Claims(
+            ledger,
+            service_digests(settings, trial.model),
+            is_store=settings.config["reuse"] == "store",
+        ),
     )

@@ -20,7 +20,10 @@ from scripts.run.checks import check_settings
 from scripts.submit import submit_trial
 from tests.unit.sending_fakes import make_settings, write_requests
 
-RUN_KEYS = ("sampling", "max_error_rate", "run_id", "experiments_dir", "reuse")
+RUN_KEYS = (
+    *("sampling", "max_error_rate", "run_id", "experiments_dir", "reuse", "prompts", "trials"),
+    *("models", "resubmit"),
+)
 """Keys of the configuration that are the run's."""
 
 
@@ -40,12 +43,12 @@ def peer_settings(
 
 
 def run(
-    settings: Settings, *, phases: Sequence[str] = ("submit", "poll"), n: int = 4
+    settings: Settings, *, phases: Sequence[str] = ("submit", "poll"), n: int = 4, name: str | None = None
 ) -> list[dict[str, Any]]:
-    """Run the phases; the replies' rows."""
-    (trial,) = settings.trials
+    """Run the phases of the trial `name`, or of the only one; the replies' rows."""
+    (trial,) = (trial for trial in settings.trials if name in {None, trial.name})
     folder = settings.run_root / "trials" / trial.name
-    provider = make_provider(settings, "m")
+    provider = make_provider(settings, trial.model)
     requests = write_requests(folder / "requests.jsonl", make_requests(provider, n))
     if "submit" in phases:
         submit_trial(settings, trial, requests, out=folder / "batches.json")
