@@ -38,7 +38,11 @@ class Claims:
     """Shards of others whose answers were looked through then: what they lack is free."""
 
     def claim(self, wanted: Iterable[str], provider: Provider, *, attempt: int) -> None:
-        """Take over, or claim, what other ledgers hold of the wanted requests; each request once."""
+        """
+        Take over, or claim, what other ledgers hold of the wanted requests; each request once.
+
+        What goes on only while its own trial polls (``takes_slots`` is false) is not waited for.
+        """
         self._known, self._settled = {path: _signature(path) for path in self._paths()}, set()
         if not self._known:
             return
@@ -51,7 +55,7 @@ class Claims:
                     self._settled.add((source.path, entry.shard))
                     take_answers(source, entry, self.ledger, provider, open_keys, attempt=attempt)
             for source, entry in found:
-                if is_coming(source, entry):
+                if provider.takes_slots and is_coming(source, entry):
                     self._claim(source, entry, open_keys, attempt)
 
     def is_overtaken(self, keys: Collection[str]) -> bool:

@@ -270,9 +270,9 @@ class Sender:
         usage = payload.usage
         with self.claims.lock(), queue_lock(self.queue.root):
             self.stop.check()
-            if not is_there and self.claims.is_overtaken(payload.keys):
-                raise OvertakenError
             takes_slots = self.provider.takes_slots
+            if takes_slots and not is_there and self.claims.is_overtaken(payload.keys):
+                raise OvertakenError
             refusal = self.queue.refusal(usage, over) if takes_slots and not is_there else None
             if refusal is None:
                 reserved = self.reserve(usage)

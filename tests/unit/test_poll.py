@@ -178,9 +178,8 @@ def test_a_row_that_may_be_a_missing_requests_own_is_asked_about_and_nothing_is_
     bench.submit()
     rows = [json.dumps(answer_row(key)) for key in bench.provider.sent[:3]]
     bench.provider.fetch = lambda _, into: into.write_text("\n".join([*rows, line]))
-    with pytest.raises(ProviderError, match=r"rows of 3 of 4 requests, and line 4") as told:
+    with pytest.raises(ProviderError, match=r"rows of 3 of 4 requests, and line 4"):
         bench.poll()
-    assert f"resubmit: [{bench.trial.name}/s0001]" in told.value.fix
     assert len(bench.provider.batches) == 1
     del bench.provider.fetch
     assert bench.outcomes(bench.poll()) == [Outcome.ANSWERED] * 4
