@@ -84,8 +84,8 @@ def test_a_renamed_prompt_and_a_twin_pay_nothing_and_are_told_of(servers, tmp_pa
         trials={"sweep": {"model": [name], "prompt": ["renamed", "twin"]}},
     )
     dry = experiment.run("-n")
-    assert "openai__renamed: already paid under openai__control" in dry.stderr
-    assert "openai__twin: already paid under openai__control" in dry.stderr
+    assert "openai__renamed__t0: already paid under openai__control__t0" in dry.stderr
+    assert "openai__twin__t0: already paid under openai__control__t0" in dry.stderr
     plan = subprocess.run(
         [sys.executable, "-m", "scripts.plan", "--configfile", "config.yaml", "--json"],
         cwd=tmp_path,
@@ -95,7 +95,9 @@ def test_a_renamed_prompt_and_a_twin_pay_nothing_and_are_told_of(servers, tmp_pa
         check=True,
     )
     trials = json.loads(plan.stdout)["trials"]
-    assert [(trial["n_to_send"], trial["paid_under"]) for trial in trials] == [(0, ["openai__control"])] * 2
+    assert [(trial["n_to_send"], trial["paid_under"]) for trial in trials] == [
+        (0, ["openai__control__t0"])
+    ] * 2
     again = experiment.run()
     assert again.returncode == 0, again.stderr
     assert len(servers[name].billed) == len(set(servers[name].billed)) == 8
