@@ -74,11 +74,16 @@ class BusyError(ProviderError):
     ----------
     retry_after_s : float, optional
         How long the provider asks to wait.
+    is_cut : bool
+        Whether an answer broke off, so that the provider was there.
     """
 
-    def __init__(self, what: str, *, where: str, fix: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, where: str, fix: str, retry_after_s: float | None = None, is_cut: bool = False
+    ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.retry_after_s = retry_after_s
+        self.is_cut = is_cut
 
 
 class UnreadableError(BusyError):

@@ -220,6 +220,10 @@ class Collector:
             provider.fetch(batch_id, path)
         except NoBatchError as error:  # a file that was just written may not be found yet
             raise UnreadableError(error.what, where=error.where, fix=error.fix) from None
+        except BusyError as error:
+            if error.is_cut:  # the provider is there, but its file never comes whole
+                raise UnreadableError(error.what, where=error.where, fix=error.fix) from None
+            raise
         found = count_rows(ledger, entry, provider, path)
         doubt = self._doubts.get(entry.shard, Doubt())
         lack = find_lack(entry, state, found, provider, n_looks=doubt.n_looks + 1)

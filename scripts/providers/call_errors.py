@@ -142,6 +142,7 @@ class CallErrors:
             where=self.where,
             fix="Nothing is lost: run again later.",
             retry_after_s=_retry_after(_answer_of(error)),
+            is_cut=_is_connection(error) and not _was_never_sent(error),
         )
 
     def unknown(self, key: str, error: Exception) -> UnknownOutcomeError:

@@ -71,7 +71,10 @@ def test_a_download_that_ends_unnoticed_is_made_again(settings, server, times, l
     assert_collected_once(settings, server, n=14)
 
 
-@pytest.mark.parametrize("fault", [Fault(lines=2, times=999), Fault(status=404, times=999)], ids=repr)
+NEVER = [Fault(lines=2, times=999), Fault(status=404, times=999), Fault(cut_after=60, times=999)]
+
+
+@pytest.mark.parametrize("fault", NEVER, ids=repr)
 def test_results_that_never_come_whole_end_in_a_question(settings, server, fault):
     run(settings, phases=["submit"])
     server.faults["download"] = [dataclasses.replace(fault)]
