@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from anthropic_experiments import (  # noqa: F401 - fixtures
+    Bench,
     N,
     bench_fixture,
     fail_once,
@@ -88,3 +89,15 @@ def test_a_key_that_is_refused_while_a_batch_goes_on_is_told_with_how_to_collect
     assert "run the same command again" in told.value.fix
     assert "nothing was started" not in str(told.value)
     assert bench.poll() == ["answered"] * N
+
+
+def test_what_another_run_has_in_flight_is_waited_for_and_paid_once(bench, service, tmp_path):
+    service.delay_s = 0.5
+    bench.submit()
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other", service)
+    other.settings.config["run_id"], other.settings.config["reuse"] = "other", "store"
+    other.settings.config["experiments_dir"] = bench.settings.config["experiments_dir"]
+    assert other.submit() == [None]
+    assert other.poll() == bench.poll() == ["answered"] * N
+    assert sizes(service) == [N]
