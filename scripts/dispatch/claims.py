@@ -108,7 +108,7 @@ class Claims:
         shard = self.ledger.plan(attempt=attempt, keys=temporary, n_requests=len(keys))
         origin = origin_of(source, entry)
         self.ledger.record("claimed", shard, service=entry.service, model=entry.model, reused_from=origin)
-        say(f"{len(keys)} requests are under way already, for {origin}: waits for their answers")
+        say(f"{len(keys)} requests are already in progress for {origin}: waiting for their answers")
 
 
 def paid_keys(

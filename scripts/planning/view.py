@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from scripts.experiment.settings import Settings
+
 MAX_ROWS = 40
 """More trials than this are counted, not listed; the JSON lists them all."""
 
@@ -57,6 +59,17 @@ def _head_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield paid_line(row["trial"], row["paid_under"])
 
 
+def paid_lines(settings: Settings) -> Iterator[str]:
+    """Say which trials that have sent nothing ask what others have paid for: see `paid_line`."""
+    from scripts.planning.forecast import find_new_trials, forecast_trials
+
+    if not (names := find_new_trials(settings)):
+        return
+    for forecast in forecast_trials(settings):
+        if forecast.trial.name in names and forecast.paid_under:
+            yield paid_line(forecast.trial.name, forecast.paid_under)
+
+
 def paid_line(trial: str, others: Sequence[str]) -> str:
     """
     Say that a trial asks what others have paid for.
@@ -64,9 +77,9 @@ def paid_line(trial: str, others: Sequence[str]) -> str:
     Examples
     --------
     >>> paid_line("m__new", ["m__old"])
-    'm__new: already paid under m__old; those answers are taken, not paid again.'
+    'm__new: already paid under m__old; those answers are taken over, not paid for again.'
     """
-    return f"{trial}: already paid under {shorten(others)}; those answers are taken, not paid again."
+    return f"{trial}: already paid under {shorten(others)}; those answers are taken over, not paid for again."
 
 
 def _trial_table(plan: Mapping[str, Any]) -> Table:

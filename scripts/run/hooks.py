@@ -7,7 +7,7 @@ import functools
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,10 +124,24 @@ FOLDER_FIX = "Check who owns the folder, and whether it may be written."
 
 
 class Hooks:
-    """What ``onstart``, ``onsuccess`` and ``onerror`` call, and what remains to be done without them."""
+    """
+    What ``onstart``, ``onsuccess`` and ``onerror`` call, and what remains to be done without them.
 
-    def __init__(self, settings: Settings, workflow: Any) -> None:
+    Parameters
+    ----------
+    settings : Settings
+        The run.
+    workflow : Workflow
+        Snakemake's.
+    paid_lines : callable
+        Says, on a dry run, what trials ask that others have paid for.
+    """
+
+    def __init__(
+        self, settings: Settings, workflow: Any, *, paid_lines: Callable[[Settings], Iterable[str]]
+    ) -> None:
         self.settings = settings
+        self._paid_lines = paid_lines
         self.workflow = workflow
         self.supervisor: Supervisor | None = None
         self.has_ended = False
@@ -231,19 +245,12 @@ class Hooks:
 
     def _say_what_is_paid(self) -> None:
         """Say which trials ask what another one has paid for: a renamed prompt, for one."""
-        from scripts.planning.forecast import find_new_trials, forecast_trials
-        from scripts.planning.view import paid_line
-
-        if not (names := find_new_trials(self.settings)):
-            return
         try:
-            forecasts = [each for each in forecast_trials(self.settings) if each.trial.name in names]
+            lines = list(self._paid_lines(self.settings))
         except PipelineError as error:
-            print(error, file=sys.stderr)
-            return
-        for forecast in forecasts:
-            if forecast.paid_under:
-                print(paid_line(forecast.trial.name, forecast.paid_under), file=sys.stderr)
+            lines = [str(error)]
+        for line in lines:
+            print(line, file=sys.stderr)
 
 
 def _both(own: Callable[[], None], given: Callable[[str], None]) -> Callable[[str], None]:

@@ -9,6 +9,7 @@ import pytest
 from scripts.errors import ProviderError
 from scripts.money.books import read_books
 from scripts.money.ledger import Ledger, read_shards
+from tests.providers.batch_ends import ROWS, WORDS
 from tests.providers.batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
 from tests.providers.faulty_server import Fault
 from tests.providers.phase_runs import peer_settings, run
@@ -116,8 +117,6 @@ def test_runs_that_share_nothing_pay_for_themselves(peer, server, tmp_path):
 
 
 def test_what_failed_for_one_trial_is_sent_once_more_for_both(peer, server, tmp_path):
-    from test_unread_results import ROWS, WORDS
-
     answer, _ = ROWS[peer.name]
     server.statuses = [WORDS[peer.name][1]]
     server.finish = lambda rows: ([answer(row) for row in (rows[:2] if len(rows) > 2 else rows)], [])

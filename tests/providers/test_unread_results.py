@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import pytest
 
 from scripts.errors import ProviderError
 from scripts.money.books import read_books
 from scripts.money.ledger import Ledger
-from tests.providers import fireworks_replies, mistral_server, openai_server, together_server
+from tests.providers.batch_ends import ROWS, WORDS
 from tests.providers.batch_peers import PEERS, server_fixture  # noqa: F401 - a fixture
 from tests.providers.faulty_server import Fault
 from tests.providers.phase_runs import peer_settings, run
 
-WORDS = {
-    "openai": ("completed", "expired", "cancelled"),
-    "together": ("COMPLETED", "EXPIRED", "CANCELLED"),
-    "mistral": ("SUCCESS", "TIMEOUT_EXCEEDED", "CANCELLED"),
-    "fireworks": ("JOB_STATE_COMPLETED", "JOB_STATE_EXPIRED", "JOB_STATE_CANCELLED"),
-}
-"""How a batch ends: all is done, its time was up, somebody cancelled it."""
-
 COUNTING = [name for name in PEERS if name != "together"]
 """Who counts what is done."""
-
-ROWS = {
-    "openai": (openai_server.answer, openai_server.expired),
-    "together": (together_server.answer, functools.partial(together_server.failed, code="500")),
-    "mistral": (mistral_server.answer, functools.partial(mistral_server.failed, status=500)),
-    "fireworks": (fireworks_replies.answer, functools.partial(fireworks_replies.failed, code=503)),
-}
 
 
 @pytest.fixture(params=PEERS)

@@ -5,10 +5,11 @@ import re
 from scripts.run.provenance import made_from
 from scripts.run.hooks import Hooks, load_workflow_settings
 from scripts.launcher.warm import shell_prefix
+from scripts.planning.view import paid_lines
 from scripts.records import FIGURES, OUTPUTS, PHASES
 
 SETTINGS = load_workflow_settings(workflow, config)
-HOOKS = Hooks(SETTINGS, workflow)
+HOOKS = Hooks(SETTINGS, workflow, paid_lines=paid_lines)
 RUN = str(SETTINGS.run_root)
 LOGS = str(SETTINGS.logs_root)
 TRIALS = list(SETTINGS.trial_by_name)
