@@ -29,7 +29,7 @@ from scripts.planning.forecast import (
 )
 from scripts.planning.pilot import Pilot, read_pilot
 from scripts.planning.power import _describe_power
-from scripts.run.command_line import command_parser
+from scripts.run.command_line import command_parser, make_console
 
 EXAMPLES = """examples:
   python -m scripts.plan
@@ -179,11 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(plan, indent=1, allow_nan=False))
     else:
-        from rich.console import Console
-
         from scripts.planning.view import render
 
-        Console().print(render(plan))
+        make_console().print(render(plan))
     return 0
 
 

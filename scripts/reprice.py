@@ -21,7 +21,7 @@ from scripts.money.books import add_dollars, as_float
 from scripts.money.price_book import present_price
 from scripts.records import Trial
 from scripts.reporting.tables import MISSING, dollars, plural
-from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -175,9 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(repriced, indent=1))
     else:
-        from rich.console import Console
-
-        Console().print(render(repriced))
+        make_console().print(render(repriced))
     return 0
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.run.folder import experiments_folders, find_run
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def command_parser(name: str, description: str | None, examples: str) -> argparse.ArgumentParser:
@@ -16,6 +22,17 @@ def command_parser(name: str, description: str | None, examples: str) -> argpars
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def make_console() -> Console:
+    """Make the console that a command draws on; a letter that the terminal does not have is replaced."""
+    from rich.console import Console
+
+    if sys.stdout is None:  # closed by the caller
+        return Console(file=io.StringIO())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console()
 
 
 def add_experiments_dir(parser: argparse.ArgumentParser) -> None:
