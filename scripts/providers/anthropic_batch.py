@@ -89,6 +89,10 @@ class AnthropicBatch(Provider):
         for trial in settings.trials:
             if trial.model == model:
                 _check_sampling(settings, trial, f"{cls.name}/{name}")
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
         need_key(KEY_VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:

@@ -162,6 +162,17 @@ class Provider(abc.ABC):
             For whatever a user should mend first.
         """
 
+    @classmethod  # noqa: B027 - some providers have none
+    def check_key(cls) -> None:
+        """
+        Look for the key that calls need, if any.
+
+        Raises
+        ------
+        ConfigError
+            If it is not there, or cannot be one.
+        """
+
     @abc.abstractmethod
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render what the provider is sent for one item (pure)."""

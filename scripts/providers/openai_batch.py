@@ -88,13 +88,17 @@ class OpenAIBatch(Provider):
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
-        """Check the key, the address and every decoding setting: see `Provider.check`."""
-        need_key(cls.variable, cls.name)
+        """Check the address and every decoding setting: see `Provider.check`."""
         adapter = cls.from_settings(settings, model)
         check_base_url(settings, cls.name, adapter.base_url)
         for trial in settings.trials:
             if trial.model == model:
                 adapter.check_trial(settings, trial)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
+        need_key(cls.variable, cls.name)
 
     def check_trial(self, settings: Settings, trial: Trial) -> None:
         """Check a trial's decoding settings; raises what `Provider.check` does."""

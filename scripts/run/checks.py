@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import DataError, shorten
+from scripts.errors import ConfigError, DataError, PipelineError, shorten
 from scripts.experiment.dataset_scorer import make_scorer
 from scripts.experiment.datasets import OWN_FIELDS, read_items
 from scripts.experiment.prompts import Prompt, check_fields, find_prompt, load_template, used_fields
 from scripts.experiment.schema import did_you_mean, explain_schema_error
 from scripts.experiment.settings import Settings
-from scripts.money.price_book import find_price
+from scripts.money.price_book import check_price_names, find_price, price_line, provider_name
 from scripts.providers import PROVIDERS, provider_class
 from scripts.providers.options import provider_schema
 from scripts.records import Item
@@ -24,9 +24,21 @@ MAX_SHAPES = 1024
 """How many kinds of items (by the fields that templates use) each prompt is tried on."""
 
 
-def check_settings(settings: Settings) -> None:
+def check_settings(settings: Settings, *, needs_keys: bool = True) -> list[PipelineError]:
     """
     Check everything that can be checked without asking a provider.
+
+    Parameters
+    ----------
+    settings : Settings
+        The configuration.
+    needs_keys : bool
+        Whether a provider's key that is missing is an error; else it is a warning.
+
+    Returns
+    -------
+    list of PipelineError
+        Warnings: what may be meant so.
 
     Raises
     ------
@@ -40,12 +52,29 @@ def check_settings(settings: Settings) -> None:
         _check_model(settings, model)
     prompts = _check_templates(settings)
     _check_trials(settings)
+    warnings = list(check_price_names(settings))
+    _check_prices(settings)
     _check_decisions(settings)
     samples, item_ids = _read_datasets(settings, prompts)
     _check_subgroups(settings, samples)
     _check_prompts(settings, samples)
     for model in dict.fromkeys(trial.model for trial in settings.trials):
         provider_class(settings.config["models"][model]["provider"]).check(settings, model, item_ids)
+    return warnings + _check_keys(settings, needs_keys=needs_keys)
+
+
+def _check_keys(settings: Settings, *, needs_keys: bool) -> list[PipelineError]:
+    """Look for the providers' keys; where none is needed yet, what is wrong with them is a warning."""
+    warnings: list[PipelineError] = []
+    models = dict.fromkeys(trial.model for trial in settings.trials)
+    for name in dict.fromkeys(settings.config["models"][model]["provider"] for model in models):
+        try:
+            provider_class(name).check_key()
+        except ConfigError as error:
+            if needs_keys:
+                raise
+            warnings.append(error)
+    return warnings
 
 
 def _check_folder(settings: Settings) -> None:
@@ -89,7 +118,7 @@ def _unknown_provider(settings: Settings, name: str, *keys: str) -> Exception:
 
 
 def _check_trials(settings: Settings) -> None:
-    """Refuse what a provider would refuse, and a model that nobody can price."""
+    """Refuse what a provider would refuse."""
     for trial in settings.trials:
         adapter = provider_class(settings.config["models"][trial.model]["provider"])
         for key, value in trial.sampling.items():
@@ -107,15 +136,19 @@ def _check_trials(settings: Settings) -> None:
                 trial.prompt,
                 fix=f"Add `user:`; {adapter.name} has to send something.",
             )
+
+
+def _check_prices(settings: Settings) -> None:
+    """Refuse a model that nobody can price."""
     for model in dict.fromkeys(trial.model for trial in settings.trials):
         adapter = provider_class(settings.config["models"][model]["provider"])
         priced = settings.config["allow_unpriced"] or not adapter.is_paid
         if not priced and find_price(settings.config, model) is None:
             raise settings.error(
-                f"the model {model!r} has no price",
+                f"the model {provider_name(settings.config, model)!r} has no price",
                 "models",
                 model,
-                fix="Add it under prices, or set allow_unpriced: true (its cost is then null).",
+                fix=f"{price_line(settings.config, model)}; or set allow_unpriced: true (the cost is null then).",
             )
 
 

@@ -38,7 +38,8 @@ def load_workflow_settings(workflow: Any) -> Settings:
     try:
         settings = load_settings(files, given.config)
         if workflow.is_main_process:
-            check_settings(settings)
+            for warning in check_settings(settings):
+                print(f"Warning: {warning}", file=sys.stderr)
         else:
             _ = settings.trials
     except PipelineError as error:
