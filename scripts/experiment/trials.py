@@ -153,7 +153,9 @@ def _table_rows(settings: Settings) -> Iterator[Row]:
                     yield _table_factors(settings, header, cells, place), ("trials", "table"), place
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
-            f"is not a tab-separated table ({error})", where=str(path), fix="Save it as UTF-8, with tabs."
+            f"is not a tab-separated table ({error})",
+            where=str(path),
+            fix="Save it again as UTF-8, with tabs.",
         ) from None
     if not n_rows:
         raise ConfigError("holds no trials", where=str(path), fix="Write one trial per line.")

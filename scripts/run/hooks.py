@@ -14,6 +14,7 @@ from scripts.experiment.schema import DEFAULT_CONFIG
 from scripts.experiment.settings import Settings, load_settings
 from scripts.files import PROJECT_ROOT
 from scripts.run.checks import check_settings
+from scripts.run.dataset_reading import remember
 from scripts.run.findings import RunView
 from scripts.run.reruns import decide_reruns
 
@@ -95,6 +96,7 @@ class Hooks:
             where = str(self.settings.run_root)
             raise user_error(StateError(str(error), where=where, fix=FOLDER_FIX)) from None
         self.supervisor = supervisor
+        remember(self.settings)
         self._make_room_to_wait()
         logger.addHandler(JobErrors(supervisor))
 
