@@ -64,7 +64,7 @@ class Regex:
             raise DataError(
                 f"the pattern {self.pattern!r:.200} takes longer than {MAX_SECONDS:g} seconds on one reply",
                 where=f"scorer regex, item {item.id!r}",
-                fix="Let no repetition stand within another, as in (a+)+, and no two alternatives begin alike.",
+                fix="Let no repetition stand within another, as in (a+)+, and no alternatives begin alike.",
             ) from None
 
     def _score(self, text: str, item: Item) -> Score:
