@@ -33,10 +33,6 @@ onerror:
     HOOKS.finish(succeeded=False)
 
 
-localrules:
-    all,
-
-
 rule all:
     """The whole run: every trial, every marker, the run's report."""
     default_target: True
@@ -44,3 +40,4 @@ rule all:
         report=rules.run_report.output,
         markers=expand(f"{RUN}/phases/{{phase}}.done.json", phase=PHASES),
         outputs=[phase_outputs(phase) for phase in PHASES],  # else one that is deleted by hand would not be missed
+    localrule: True

@@ -22,7 +22,7 @@ CORRELATION = 0.4
 """Of the latent values of two arms for the same item."""
 
 COUNTS_PER_SIMULATION = 2
-"""What hangs on counts alone is drawn this many times as often: equal counts are looked at once."""
+"""What depends on counts alone is drawn this many times as often: equal counts are looked at once."""
 
 Promise = Literal["coverage", "false positives", "false discoveries"]
 """What is measured: of an interval, of a test, of a family of tests."""
@@ -82,7 +82,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Name of the case; its random numbers hang on it."""
+        """Name of the case; its random numbers depend on it."""
         design = self.design
         parts = [f"n={design.n_items}", f"rate={self.base_rate:g}"]
         parts += [f"clusters={design.n_clusters}"] if design.is_clustered else []

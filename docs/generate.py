@@ -122,7 +122,7 @@ def yaml_value(value: Any) -> str:
 def metric_table() -> str:
     """Render ``docs/scorers.md`` with its table of metrics made anew."""
     page = (ROOT / "docs/scorers.md").read_text()
-    ways = {Better.HIGHER: "more", Better.LOWER: "less", Better.NONE: "neither"}
+    ways = {Better.HIGHER: "higher", Better.LOWER: "lower", Better.NONE: "neither"}
     cells = ((f"`{m.name}`", m.meaning, ways[m.better], "yes" if m.is_compared else "no") for m in METRICS)
     rows = [f"| {' | '.join(row)} |" for row in cells]
     table = "\n".join(["| metric | meaning | better | compared |", "|---|---|---|---|", *rows])

@@ -13,7 +13,7 @@ What a user is told when something is wrong.
         ├── NoBatchError     the provider knows no such batch
         └── UnknownOutcomeError   the connection broke after sending: a paid batch may exist
 
-Libraries raise ``ValueError`` for a caller's mistake; phases turn what a user can mend into a
+Libraries raise ``ValueError`` for a caller's mistake; phases turn what a user can fix into a
 ``PipelineError``; everything else is a bug and keeps its traceback.
 """
 
@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 
 class PipelineError(Exception):
     """
-    A user's mistake or a fault from outside, told in three parts.
+    A user's mistake or an external failure, described in three parts.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ class BusyError(ProviderError):
 
 
 class NoBatchError(ProviderError):
-    """The provider knows no such batch: it is not there yet, no more, or another account's."""
+    """The provider has no such batch: not yet, no longer, or in another account."""
 
 
 class UnknownOutcomeError(ProviderError):
-    """The connection broke after sending: a paid batch may exist, so nobody may send again unasked."""
+    """The connection broke after sending: a paid batch may exist, so only the user can decide to resend."""
 
 
 def shorten(values: Iterable[object], *, limit: int = 5) -> str:

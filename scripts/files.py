@@ -1,4 +1,4 @@
-"""Reading and writing files so that a reader never sees half of one and a bad line is named."""
+"""Reading and writing files, so that readers never see half a file and a bad line is named."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     pass
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
-"""A longer line is not an item, a request or a reply but a broken file."""
+"""A longer line is a broken file, not an item, a request or a reply."""
 
 
 DISK_FAULTS = {
@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError("is not there", where=str(path), fix="Run `snakemake` to make it.") from None
+        raise DataError("is not there", where=str(path), fix="Run `snakemake` to create it.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(
             f"is not valid JSON ({error})", where=str(path), fix="Delete it and run `snakemake` again."
@@ -114,7 +114,7 @@ def read_json(path: Path) -> Any:
 
 
 def dump_line(value: Any, *, ascii_only: bool = False) -> str:
-    """One line of JSONL, line feed included; `ascii_only` also carries text that is not valid Unicode."""
+    """One line of JSONL, line feed included; `ascii_only` also preserves text that is not valid Unicode."""
     return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -122,7 +122,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     Yield ``(line number, object)`` for each line of a JSONL file, one line in memory at a time.
 
-    Blank lines are passed over.
+    Blank lines are skipped.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise DataError(
                     f"is longer than {MAX_LINE_BYTES // 1024**2} MB",
                     where=f"{path}, line {number}",
-                    fix="Each line must hold one JSON object; is a line feed missing?",
+                    fix="Each line must be one JSON object; is a line break missing?",
                 )
             if line.strip():
                 yield number, _parse_line(line, path, number)
@@ -157,19 +157,19 @@ def _parse_line(line: bytes, path: Path, number: int) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"is not valid JSON ({error})", where=where, fix="Each line must hold one JSON object."
+            f"is not valid JSON ({error})", where=where, fix="Each line must be one JSON object."
         ) from None
     if not isinstance(value, dict):
         raise DataError(
             f"is not a JSON object but {line.decode().strip()!r:.40}",
             where=where,
-            fix='Each line must hold one JSON object, such as {"id": "q1", ...}.',
+            fix='Each line must be one JSON object, such as {"id": "q1", ...}.',
         )
     return value
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON; write null")
+    raise ValueError(f"{name} is not JSON; write null")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
@@ -219,7 +219,7 @@ def file_sha256(path: Path) -> str:
 def cached_sha256(path: Path) -> str:
     """SHA-256 of a file, computed again only when its size or mtime has changed."""
     status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
+    return _sha256(path.absolute(), status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""What a run has sent, when, and what it cost: shard by shard, as the ledger has it."""
+"""What a run has sent, when, and what it cost: shard by shard, according to the ledger."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.money.ledger import ShardEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def describe_ledger(run_root: Path) -> dict[str, Any]:
     """
     Put together all shards of a run and their totals.
 
-    Nothing is written and no lock is taken: a run may be sending meanwhile.
+    Nothing is written and no lock is taken, so a run may be sending at the same time.
     """
     books = read_books(RunPaths(run_root).ledgers)
     return {
@@ -123,7 +122,7 @@ def _table(shards: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _state(shard: Mapping[str, Any]) -> str:
-    """The state, and the provider's last word where it was another than done."""
+    """The state, and the provider's final status unless it was done."""
     status = shard["status"]
     if shard["reused_from"]:
         return f"{shard['state']}, from {shard['reused_from']}"
@@ -147,10 +146,10 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"{sent}, {count(totals['n_requests_in_flight'])} of them in flight."
     if totals["n_requests_reused"]:
-        yield f"{plural(totals['n_requests_reused'], 'answer')} taken over from other runs, paid there."
+        yield f"{plural(totals['n_requests_reused'], 'answer')} taken over from other runs, paid for there."
     money = "No cost is known yet" if totals["spent_usd"] is None else f"{dollars(totals['spent_usd'])} spent"
     if totals["reserved_usd"] is not None:
-        money += f", up to {dollars(totals['reserved_usd'])} reserved for what is not priced yet"
+        money += f", up to {dollars(totals['reserved_usd'])} reserved for batches that are not priced yet"
     if totals["n_without_price"]:
         money += f", {plural(totals['n_without_price'], 'shard')} without a price"
     yield f"{money}."
@@ -163,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        ledger = describe_ledger(find_run(options.experiments_dir, options.run_id))
+        ledger = describe_ledger(chosen_run(options))
     if options.json:
         print(json.dumps(ledger, indent=1))
     else:

@@ -1,4 +1,4 @@
-"""List the runs of an experiments folder with what became of each."""
+"""List the runs in an experiments folder, with the status of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from scripts.errors import PipelineError
 from scripts.run.command_line import add_experiments_dir, command_parser
-from scripts.run.folder import iterate_runs, present_settings
+from scripts.run.folder import experiments_folders, iterate_runs, present_run
+from scripts.run.paths import RunPaths
 from scripts.run.state import present_state
 
 EXAMPLES = """examples:
@@ -19,15 +20,16 @@ EXAMPLES = """examples:
 """
 
 
-def list_runs(experiments_dir: Path) -> list[dict[str, Any]]:
+def list_runs(experiments_dirs: Sequence[Path]) -> list[dict[str, Any]]:
     """Say of every run its status, how many of its trials are completed, and when that was last so."""
-    return [_describe(run_root) for run_root in iterate_runs(experiments_dir)]
+    return [_describe(run_root) for run_root in iterate_runs(experiments_dirs)]
 
 
 def _describe(run_root: Path) -> dict[str, Any]:
-    run_id = run_root.name.removeprefix("run_")
+    run_id = RunPaths(run_root).run_id
     try:
-        state = present_state(present_settings(run_root))
+        with present_run(run_root) as settings:
+            state = present_state(settings)
     except PipelineError as error:
         return {
             "run_id": run_id,
@@ -55,11 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_experiments_dir(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
-    runs = list_runs(options.experiments_dir)
+    folders = experiments_folders(options.experiments_dir)
+    runs = list_runs(folders)
     if options.json:
         print(json.dumps(runs, indent=1))
     elif not runs:
-        print(f"No runs in {options.experiments_dir}.")
+        print(f"No runs in {', '.join(map(str, folders))}.")
     else:
         _print_table(runs)
     return 0

@@ -11,7 +11,7 @@ from scripts.errors import user_errors
 from scripts.experiment.settings import read_run_settings
 from scripts.files import read_json, write_json
 from scripts.records import PHASES
-from scripts.run.job import follow_inputs, keeping_error
+from scripts.run.job import keeping_error
 from scripts.run.markers import make_marker
 from scripts.run.paths import RunPaths
 from scripts.run.units import MARK, run_units
@@ -23,7 +23,6 @@ def mark_phase(run: Path, phase: str, *, out: Path) -> None:
     units = [unit for unit in run_units(settings).values() if unit.phase == phase and unit.name]
     records = {unit.name: read_json(Path(unit.made)) for unit in units}
     write_json(out, make_marker(phase, settings.trial_by_name, records))
-    follow_inputs([out], [Path(output) for unit in units for output in unit.outputs])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

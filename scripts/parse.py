@@ -1,4 +1,4 @@
-"""Phase parse: one row for every request, also for those that failed."""
+"""Phase parse: one row for every request, including those that failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def outcome_row(
 
     The last attempt decides the outcome; tokens are summed over all attempts, as each was billed, and kept
     apart as well where there were several.  When `is_counted` is false (another item with the same rendered
-    text stands for it), tokens are null.
+    text represents it), tokens are null.
     """
     replies = [attempt.read(provider) for attempt in attempts]
     reply = replies[-1] if replies else Reply(Outcome.MISSING, error_code="no_row")

@@ -1,5 +1,5 @@
 """
-What a run would send, what that costs and what it can show: before anything is spent.
+What a run would send, what it would cost and what it could show, before anything is spent.
 
 Writes nothing, sends nothing.  Exit codes: 0 planned, 2 wrong usage or configuration.
 """
@@ -34,12 +34,12 @@ from scripts.run.command_line import command_parser
 EXAMPLES = """examples:
   python -m scripts.plan
   python -m scripts.plan --configfile my.yaml
-  python -m scripts.plan --configfile my.yaml --pilot my_pilot      # learn from a finished run
-  python -m scripts.plan --configfile my.yaml --answer_tokens 300   # longer answers than usual
+  python -m scripts.plan --configfile my.yaml --pilot my_pilot      # take assumptions from a finished run
+  python -m scripts.plan --configfile my.yaml --answer_tokens 300   # for longer answers than usual
   python -m scripts.plan --configfile my.yaml --json | jq .totals
 """
 ANSWER_TOKENS = 64
-"""How long an answer is where nobody says: a sentence or two."""
+"""How long an answer is by default: a sentence or two."""
 
 
 def make_plan(settings: Settings, *, pilot: Pilot | None, answer_tokens: float | None) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def make_plan(settings: Settings, *, pilot: Pilot | None, answer_tokens: float |
     pilot : Pilot, optional
         A finished run to take variances and lengths of answers from.
     answer_tokens : float, optional
-        Mean length of an answer; wins over the pilot's.
+        Mean length of an answer; overrides the pilot's.
     """
     datasets = count_items(settings)
     trials = [
@@ -117,7 +117,7 @@ def _add(amounts: Iterator[float]) -> float:
 
 
 def _compare_budget(settings: Settings, totals: Mapping[str, Any]) -> dict[str, Any]:
-    """Hold what is planned, and what is spent or reserved, against ``budget_usd``."""
+    """Compare what is planned, and what is spent or reserved, with ``budget_usd``."""
     budget = settings.config["budget_usd"]
     spent = float(read_books(settings.paths.ledgers).committed_usd)
     left = None if budget is None else budget - spent
@@ -139,7 +139,7 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"is {text!r}; a number of tokens above 0")
+        raise argparse.ArgumentTypeError(f"is {text!r}, but must be a number of tokens above 0")
     return number
 
 
@@ -149,11 +149,15 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--configfile", type=Path, help=f"the experiment (default: {DEFAULT_CONFIG})")
     add("--run_id", help="name of the run, instead of the configuration's")
-    add("--pilot", metavar="RUN_ID", help="a finished run of the same experiments_dir to learn from")
+    add(
+        "--pilot",
+        metavar="RUN_ID",
+        help="a finished run in the same experiments_dir to take assumptions from",
+    )
     add(
         "--answer_tokens",
         type=_positive,
-        help=f"tokens of a typical answer (default: the pilot's mean, else {ANSWER_TOKENS})",
+        help=f"tokens in a typical answer (default: the pilot's mean, else {ANSWER_TOKENS})",
     )
     add("--json", action="store_true", help="as JSON, complete")
     return parser

@@ -52,7 +52,7 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
             elif not sender.provider.resends or attempts.is_settled:
                 break
             else:
-                say("requests that failed are sent again")
+                say("sending failed requests again")
             for attempt in range(2, options["max_attempts"] + 1):
                 sender.send(_to_resend(requests, attempts, attempt=attempt), attempt=attempt)
         outcomes = write_replies(requests, attempts, out=out)
@@ -65,7 +65,7 @@ def write_replies(requests: Path, attempts: Attempts, *, out: Path) -> Counter[O
     """
     Write every attempt at every request, in the order of the requests, and count the outcomes.
 
-    Requests of one key (items whose rendered texts are the same) were sent once; their rows stand once.
+    Requests with the same key (items with the same rendered texts) were sent once; their rows appear once.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def write_replies(requests: Path, attempts: Attempts, *, out: Path) -> Counter[O
                 raise StateError(
                     f"item {json.loads(line)['item_id']!r} was never sent",
                     where=str(requests),
-                    fix="Run `snakemake` again: it submits what is not sent yet, then polls.",
+                    fix="Run `snakemake` again: it submits what has not been sent, then polls.",
                 )
             outcomes[outcome] += 1
             if written.add(key):
@@ -92,7 +92,7 @@ def check_error_rate(
     settings: Settings, trial: Trial, outcomes: Counter[Outcome], reason: str | None = None
 ) -> None:
     """
-    Refuse a trial of which too much failed; `reason` is what was heard most often.
+    Refuse a trial if too many of its requests failed; `reason` is the most frequent error.
 
     Raises
     ------
@@ -104,12 +104,12 @@ def check_error_rate(
     allowed = settings.config["max_error_rate"]
     if failed > allowed * total:
         counts = ", ".join(f"{outcomes[kind]} {kind}" for kind in sorted(FAILED_OUTCOMES) if outcomes[kind])
-        said = f"Heard most often: {reason}. " if reason else ""
+        said = f"Most frequent error: {reason}. " if reason else ""
         raise ProviderError(
             f"{failed} of {total} requests failed ({counts}): "
             f"{failed / total:.1%}, but max_error_rate is {allowed:.1%}",
             where=trial.name,
-            fix=f"{said}What came back is kept. Find the cause, or raise max_error_rate and run again.",
+            fix=f"{said}What arrived is kept. Find the cause, or raise max_error_rate, and run again.",
         )
 
 

@@ -141,9 +141,9 @@ class Usage:
     cache_write_tokens: int | None = None
     """Input tokens written to a cache, for however long."""
     cache_write_1h_tokens: int | None = None
-    """Of those written, the ones kept for an hour, where that has a price of its own."""
+    """Of those written, the ones kept for an hour, where that has a separate price."""
     reasoning_tokens: int | None = None
-    """Of the output tokens, the ones that the model thought with."""
+    """Of the output tokens, those spent on reasoning."""
 
     @classmethod
     def total(cls, usages: Iterable[Usage]) -> Usage:
@@ -160,7 +160,7 @@ class Usage:
         return cls(*(sum(counts) if counts else None for counts in known))
 
     def __repr__(self) -> str:
-        """Show the counts that every provider has, and of the others those that are known."""
+        """Show the counts that every provider has, and those of the others that are known."""
         shown = (
             f"{name}={count}" for name, count in vars(self).items() if name in _COMMON or count is not None
         )

@@ -1,7 +1,7 @@
 """
-What a finished run would cost at other rates: today's, or those of a configuration.
+What a finished run would cost at other rates: today's, or those in a configuration.
 
-Sends nothing, and leaves the run as it is.  Exit codes: 0 priced, 2 wrong usage or configuration.
+Sends nothing, and does not change the run.  Exit codes: 0 priced, 2 wrong usage or configuration.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from scripts.money.books import add_dollars, as_float
 from scripts.money.price_book import present_price
 from scripts.records import Trial
 from scripts.reporting.tables import MISSING, dollars, plural
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -37,12 +36,12 @@ EXAMPLES = """examples:
 
 def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
     """
-    Price every trial of a run again, by what its outcomes say of tokens.
+    Price every trial of a run again, using the tokens in its outcomes.
 
     Parameters
     ----------
     settings : Settings
-        The run's, with the ``prices`` that are to count; the table comes after them, as it is today.
+        The run's, with the ``prices`` to use; for other models, today's price table is used.
     run_root : Path
         The run's folder.
 
@@ -70,7 +69,7 @@ def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[st
     outcomes, costs = (paths.output(phase, trial.name) for phase in ("parse", "costs"))
     before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
     price = present_price(settings.config, trial.model)
-    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has not come to its outcomes"}
+    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has no outcomes yet"}
     if outcomes.is_file():
         after = trial_cost(outcomes, price)
     return {
@@ -87,7 +86,7 @@ def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[st
 
 def with_prices(settings: Settings, file: Path) -> Settings:
     """
-    Put the ``prices`` of another configuration file in the place of a run's own; nothing else of it counts.
+    Replace a run's ``prices`` by those of another configuration file, and ignore the rest of that file.
 
     Raises
     ------
@@ -139,7 +138,7 @@ def _lines(repriced: Mapping[str, Any]) -> Iterator[str]:
             yield f"{trial['trial']}: {trial['new_reason']}."
     n_unknown = repriced["totals"]["n_new_unknown"]
     if n_unknown:
-        yield f"Not in the sum: {plural(n_unknown, 'trial')} whose new cost is not known."
+        yield f"Not in the sum: {plural(n_unknown, 'trial')} whose new cost is unknown."
 
 
 def _source(price: Mapping[str, Any] | None) -> str:
@@ -160,13 +159,13 @@ def _write(path: Path, repriced: Mapping[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Price a finished run again."""
     parser = command_parser("reprice", __doc__, EXAMPLES)
-    add_run_options(parser)
+    add_run_options(parser, configfile=False)
     parser.add_argument("--configfile", type=Path, help="its `prices` count instead of the run's own")
     parser.add_argument("--write", type=Path, metavar="FILE.json", help="write the result to this file too")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options, configfile=False)
         settings = read_run_settings(run_root)
         if options.configfile:
             settings = with_prices(settings, options.configfile)

@@ -1,5 +1,5 @@
 """
-Run an experiment, or a part of it, by one Snakemake call.
+Run an experiment, or a part of it, with one Snakemake call.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 stopped on request.
 """
@@ -32,8 +32,8 @@ EXAMPLES = """examples:
   python -m scripts.run_all
   python -m scripts.run_all --configfile my.yaml --cores 4
   python -m scripts.run_all --configfile my.yaml --plan_only
-  python -m scripts.run_all --run_id demo --to_step submit      # send, and go home
-  python -m scripts.run_all --run_id demo --resume              # go on
+  python -m scripts.run_all --run_id demo --to_step submit      # send now, collect later
+  python -m scripts.run_all --run_id demo --resume              # collect and finish
 """
 
 
@@ -44,21 +44,23 @@ def make_parser() -> argparse.ArgumentParser:
     add("--configfile", type=Path, help=f"the experiment (default: {DEFAULT_CONFIG})")
     add("--run_id", help="name of the run, instead of the configuration's")
     add("--cores", type=_positive, help="how many jobs compute at once (default: the profile's)")
-    add("--profile", help="a Snakemake profile, such as profiles/slurm")
-    add("--ignore_stop", action="store_true", help="go on whatever STOP_REQUESTED says")
+    add("--profile", help="a Snakemake profile, by name or folder")
+    add("--ignore_stop", action="store_true", help="run despite a STOP_REQUESTED file")
     add(
         "--stop_stale_minutes",
         type=_minutes,
-        help="a STOP_REQUESTED older than this is set aside; null: never",
+        help="a STOP_REQUESTED file older than this is ignored; null: never",
     )
-    add("--plan_only", action="store_true", help="say what would be done; write nothing")
+    add("--plan_only", action="store_true", help="show what would be done; write nothing")
     steps = parser.add_argument_group("a part of the run")
-    steps.add_argument("--only_step", choices=PHASES, help="this phase alone; what it needs must be done")
     steps.add_argument(
-        "--from_step", choices=PHASES, help="this phase and what follows again (resends nothing)"
+        "--only_step", choices=PHASES, help="only this phase; what it needs must be done already"
     )
-    steps.add_argument("--to_step", choices=PHASES, help="end after this phase of all trials")
-    steps.add_argument("--resume", action="store_true", help="go on with a run that was started before")
+    steps.add_argument(
+        "--from_step", choices=PHASES, help="redo this phase and those that follow (sends nothing again)"
+    )
+    steps.add_argument("--to_step", choices=PHASES, help="stop when all trials have completed this phase")
+    steps.add_argument("--resume", action="store_true", help="resume a run that was started before")
     return parser
 
 
@@ -84,11 +86,11 @@ def config_overrides(options: argparse.Namespace) -> dict[str, str]:
 
 
 def find_targets(options: argparse.Namespace) -> list[str]:
-    """Name what Snakemake is asked for: nothing for the whole run, else the markers of the last phases."""
+    """Name Snakemake's targets: none for the whole run, else the markers of the last phases."""
     last = options.only_step or options.to_step
     if not last:
         return []
-    first = options.from_step or last  # not every phase hangs on the one before it
+    first = options.from_step or last  # not every phase depends on the one before it
     phases = PHASES[PHASES.index(first) : PHASES.index(last) + 1]
     return [f"{phase}_done" for phase in phases] + (["run_report"] if last == "report" else [])
 
@@ -106,7 +108,7 @@ def check_upstream(settings: Settings, step: str) -> str | None:
 def check_options(options: argparse.Namespace) -> str | None:
     """Say what is wrong with the combination of options, if anything."""
     if options.only_step and (options.from_step or options.to_step):
-        return "--only_step goes with neither --from_step nor --to_step"
+        return "--only_step cannot be combined with --from_step or --to_step"
     if (
         options.from_step
         and options.to_step
@@ -117,7 +119,7 @@ def check_options(options: argparse.Namespace) -> str | None:
 
 
 def run(command: Sequence[str], run_root: Path) -> int:
-    """Call Snakemake, pass signals on to it, and say by exit code how the run ended."""
+    """Call Snakemake, pass signals on to it, and return the exit code that says how the run ended."""
     began = now()
     with subprocess.Popen(command, env=_environment()) as process, _passing_on_signals(process):
         code = process.wait()
@@ -151,7 +153,7 @@ def _environment() -> dict[str, str]:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"is {text!r}; a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"is {text!r}, but must be a whole number of at least 1")
     return int(text)
 
 
@@ -161,7 +163,7 @@ def _minutes(text: str) -> str:
     except ValueError:
         is_allowed = False
     if not is_allowed:
-        raise argparse.ArgumentTypeError(f"is {text!r}; a number of minutes, or null")
+        raise argparse.ArgumentTypeError(f"is {text!r}, but must be a number of minutes, or null")
     return text
 
 

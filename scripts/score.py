@@ -1,4 +1,4 @@
-"""Phase score: what every answer is worth; an outcome without an answer has no score."""
+"""Phase score: score every answer; an outcome without an answer has no score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ("dataset", "item_id", "replicate", "outcome")
 
 
 def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, *, scores_refusals: bool) -> Score:
-    """Score one outcome; NaN throughout where it carries no answer."""
+    """Score one outcome; all NaN if it carries no answer."""
     outcome = Outcome(row["outcome"])
     has_answer = row["text"] is not None and outcome not in FAILED_OUTCOMES
     if not has_answer or (outcome is Outcome.REFUSED and not scores_refusals):

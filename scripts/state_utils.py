@@ -1,4 +1,4 @@
-"""The door for code from outside: a run's stop token, and the helper that brings its state up to date."""
+"""The entry point for external code: a run's stop token, and the helper that brings its state up to date."""
 
 from scripts.run.state import sync_run_state
 from scripts.run.stop import StopRequested, StopToken

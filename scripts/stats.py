@@ -77,7 +77,7 @@ def warm_up() -> None:
 
 
 def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
-    """Count each outcome, also those that did not occur."""
+    """Count each outcome, including those that did not occur."""
     counts = outcomes.value_counts()
     return {outcome.value: int(counts.get(outcome.value, 0)) for outcome in Outcome}
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.reporting.tables import dollars
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run, present_settings
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.folder import present_run
 from scripts.run.lock import read_holder
 from scripts.run.paths import RunPaths
 from scripts.run.state import present_state
@@ -40,14 +40,17 @@ WATCH_S = 1.0
 
 def describe_run(run_root: Path) -> dict[str, Any]:
     """
-    Put together what ``run_state.json`` says, derived anew, with the ledger's batches and money.
+    Combine the freshly derived content of ``run_state.json`` with the ledger's batches and money.
 
     Nothing is written.
     """
-    state = present_state(present_settings(run_root))
+    with present_run(run_root) as settings:
+        state = present_state(settings)
+        judged = settings.source
     books = read_books(RunPaths(run_root).ledgers)
     return {
         **state,
+        "configuration": judged,
         "works_on_it": read_holder(run_root),
         "batches": list(batches_in_flight(books)),
         "spent_usd": as_float(books.spent_usd),
@@ -74,7 +77,7 @@ def estimate_seconds(state: dict[str, Any]) -> float | None:
     """
     Estimate how long the rest takes, from the pace of the phase in progress with the most units done.
 
-    None where nothing tells: no such phase, or nothing of it done yet.
+    None if it cannot be estimated: no such phase, or nothing done yet.
     """
     phases = [
         phase for phase in state["phases"].values() if phase["status"] == "in_progress" and phase["done"]
@@ -102,11 +105,12 @@ def render(run: dict[str, Any]) -> RenderableType:
     if run["batches"]:
         parts.append(_batch_table(run["batches"]))
     parts.append(Text(_money_line(run)))
+    parts.append(Text(f"configuration: {run['configuration']}", style="dim"))
     return Group(*parts)
 
 
 def _failures(run: dict[str, Any]) -> Iterator[str]:
-    """Yield why trials failed, and why what belongs to no trial did: a dataset, the run's page."""
+    """Yield why trials failed, and why anything outside the trials did: a dataset, the run's page."""
     told = set()
     for trial, entry in run["trials"].items():
         if entry["error"]:
@@ -172,15 +176,15 @@ def _money_line(run: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Say how a run stands."""
+    """Show the state of a run."""
     parser = command_parser("status", __doc__, EXAMPLES)
     add_run_options(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--watch", action="store_true", help="look again every second, until Ctrl-C")
+    form.add_argument("--watch", action="store_true", help="refresh every second, until Ctrl-C")
     form.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options)
         if options.json:
             print(json.dumps(describe_run(run_root), indent=1))
         else:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.errors import StateError, user_errors
-from scripts.run.command_line import add_run_options, command_parser
-from scripts.run.folder import find_run
+from scripts.run.command_line import add_run_options, chosen_run, command_parser
 from scripts.run.lock import read_holder
 from scripts.run.stop import StopToken
 
@@ -35,7 +34,9 @@ def stop_run(run_root: Path, *, reason: str) -> str:
         raise StateError(what, where=str(token.path), fix="Check who owns the folder.") from None
     holder = read_holder(run_root)
     if holder is None:
-        return f"{token.path} is written.  Nobody works on the run now; its next start will be refused."
+        return (
+            f"{token.path} is written.  No process is working on the run now; its next start will be refused."
+        )
     return f"{token.path} is written.  The run ({holder}) stops within seconds."
 
 
@@ -43,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Ask a run to stop."""
     parser = command_parser("stop_run", __doc__, EXAMPLES)
     add_run_options(parser)
-    parser.add_argument("--reason", default="", help="why, for those who read the file")
+    parser.add_argument("--reason", default="", help="the reason, for whoever reads the file")
     options = parser.parse_args(argv)
     with user_errors(code=2):
-        run_root = find_run(options.experiments_dir, options.run_id)
+        run_root = chosen_run(options)
     with user_errors():
         print(stop_run(run_root, reason=options.reason))
     return 0

@@ -1,4 +1,4 @@
-"""Phase submit: send what the ledger does not hold yet."""
+"""Phase submit: send what is not in the ledger yet."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def as_values(values: ArrayLike) -> FloatArray:
     if array.ndim != 1:
         raise ValueError(f"values have the shape {array.shape}, but must have one dimension")
     if np.isinf(array).any():
-        raise ValueError("values hold an infinity; use NaN for a value that is not there")
+        raise ValueError("values hold an infinity; use NaN for a missing value")
     return array
 
 
@@ -93,7 +93,7 @@ def is_binary(values: FloatArray) -> bool:
 
 def check_bounds(values: FloatArray, bounds: tuple[float, float] | None) -> None:
     """
-    Refuse values that contradict the bounds, but for a rounding error.
+    Refuse values that contradict the bounds, except for a rounding error.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def bca_bootstrap(
     Notes
     -----
     Bias-corrected and accelerated [1]_.  A resample is drawn as the number of times that each kind of unit
-    comes up, which is multinomial; so its cost hangs on the kinds, not on the units.  More than 200
+    comes up, which is multinomial; so its cost depends on the kinds, not on the units.  More than 200
     kinds are put into 200 strata by their deviation from the mean; how often a stratum comes up is drawn,
     and what its units add beyond their mean is drawn from the normal distribution with their covariance.
     With few units it is too short, as every bootstrap of this kind [2]_.
@@ -177,7 +177,7 @@ def _resampled_means(cells: _Cells, resamples: int, rng: np.random.Generator) ->
     for start in range(0, resamples, step):
         n_rows = min(step, resamples - start)
         drawn = rng.multinomial(n_units, cells.counts / n_units, size=n_rows).astype(np.float64)
-        # Not by matrix product: its last digits hang on the number of threads.
+        # Not by matrix product: its last digits depend on the number of threads.
         sums, sizes = np.einsum("rc,cm->mr", drawn, cells.means)
         if cells.spread.any():
             within = np.einsum("rc,cm->rm", drawn, cells.spread)

@@ -18,7 +18,7 @@ from scripts.analysis.verdicts import Verdict, verdict
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeanBounds:
-    """Where a mean lies, whatever the missing values are."""
+    """The range of a mean, whatever the missing values are."""
 
     n_items: int
     """Items asked, those with missing values included."""
@@ -38,7 +38,7 @@ class MeanBounds:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DifferenceBounds:
-    """Where a paired difference lies, whatever the missing values of both arms are."""
+    """The range of a paired difference, whatever the missing values of both arms are."""
 
     n_items: int
     """Items asked, those with missing values included."""
@@ -143,7 +143,7 @@ def difference_bounds(
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> DifferenceBounds:
     """
-    Bound a paired difference over all items and tell whether the conclusion hangs on the missing ones.
+    Bound a paired difference over all items and tell whether the conclusion depends on the missing ones.
 
     Parameters
     ----------

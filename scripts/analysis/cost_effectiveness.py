@@ -14,7 +14,7 @@ from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.levels import check_level
 
 Quadrant = Literal["dominates", "dominated", "better and dearer", "worse and cheaper", "no difference"]
-"""Where a trial lies from its baseline in cost and correctness."""
+"""Where a trial is relative to its baseline in cost and correctness."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def cost_per_correct(
     Returns
     -------
     CostPerCorrect
-        With the upper bound open where the number of correct answers is not surely above zero.
+        With no upper bound if the number of correct answers may be zero.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def _fieller(
     if n_clusters == 1:
         return None, None, "none: one value" if n == 1 else "none: one cluster"
     sums = np.stack(residuals)
-    # Not by matrix product: its last digits hang on the number of threads.
+    # Not by matrix product: its last digits depend on the number of threads.
     covariance = np.einsum("ac,bc->ab", sums, sums) / n**2 * n_clusters / (n_clusters - 1)
     if np.all(np.sqrt(np.diagonal(covariance)) <= 1e-12 * np.abs(centre)):
         return None, None, "none: no variation"

@@ -55,7 +55,7 @@ def cohen_d_z(differences: FloatArray) -> EffectSize:
     """
     Cohen's d_z: the mean of paired differences over their standard deviation.
 
-    It hangs on how the two arms are correlated: not to be compared with the d of independent groups.
+    It depends on how the two arms are correlated: not to be compared with the d of independent groups.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ MAX_WEBB = 5
 """Clusters up to which Webb's six weights are used: two weights have too few patterns to reject at 5 %."""
 
 MAX_PATTERNS = 10_000
-"""Patterns of signs that are looked at; where there are no more, all of them."""
+"""Patterns of signs that are evaluated; all of them if there are fewer."""
 
 
 class WildClusters:
@@ -60,7 +60,7 @@ class WildClusters:
         weights, self._is_exact = _weights(len(sums))
         linear = np.stack([sums, sizes, sums * sizes, sizes * sizes])
         quadratic = np.stack([sums * sums, sums * sizes, sizes * sizes])
-        # Not by matrix product: its last digits hang on the number of threads.
+        # Not by matrix product: its last digits depend on the number of threads.
         self._sums, self._sizes, self._cross, self._size_squares = np.einsum("pc,kc->kp", weights, linear)
         self._quadratic = np.einsum("pc,kc->kp", weights * weights, quadratic)
         self._total_squares = float(np.sum(sizes * sizes))

@@ -83,7 +83,7 @@ def gee_effect(
     Parameters
     ----------
     trial, baseline : array_like of float, shape (n_items,) or (n_items, n_replicates)
-        0 or 1 for each answer; row ``i`` is the same item in both; NaN is "not there".  An item that only
+        0 or 1 for each answer; row ``i`` is the same item in both; NaN means missing.  An item that only
         one arm has answers to still counts, other than in a paired comparison.
     clusters : array_like, shape (n_items,), optional
         Cluster of each item; None, or a label that is None or NaN: the item is a group of its own.
@@ -151,7 +151,7 @@ def _count(before: FloatArray, after: FloatArray, codes: CodeArray) -> _Counts:
 
 
 def _obstacle(counts: _Counts, before: FloatArray, after: FloatArray) -> str | None:
-    """What stands in the way of an estimate, if anything does."""
+    """What prevents an estimate, if anything does."""
     if not all(arrays.is_binary(arm[~np.isnan(arm)]) for arm in (before, after)):
         return "scores other than 0 and 1"
     if len(counts.answers) < LEAST_GROUPS:
@@ -192,7 +192,7 @@ def _covariance(scores: FloatArray, slopes: FloatArray) -> FloatArray:
     """Robust covariance of the log odds, each group's residuals corrected as by Mancl and DeRouen."""
     inverse = np.linalg.inv(slopes.sum(axis=0))
     corrected = np.linalg.solve(np.eye(2) - slopes @ inverse, scores[:, :, np.newaxis])[:, :, 0]
-    # Not by matrix product: its last digits hang on the number of threads.
+    # Not by matrix product: its last digits depend on the number of threads.
     covariance: FloatArray = inverse @ np.einsum("gi,gj->ij", corrected, corrected) @ inverse
     return covariance
 

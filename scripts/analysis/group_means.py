@@ -76,5 +76,5 @@ def group_means(values: FloatArray, groups: CodeArray, clusters: CodeArray) -> G
     several = n_clusters > 1
     factor[several] = np.sqrt(n_clusters[several] / (n_clusters[several] - 1))
     sums = residuals.reshape(shape) * factor
-    # Not by matrix product: its last digits hang on the number of threads.
+    # Not by matrix product: its last digits depend on the number of threads.
     return GroupMeans(means, np.einsum("cg,ch->gh", sums, sums), n_clusters)

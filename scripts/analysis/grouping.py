@@ -65,7 +65,7 @@ def _label(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, int | float | np.number) and math.isfinite(value):
-        return f"{float(value):.12g}"
+        return f"{float(value) + 0.0:.12g}"  # -0.0 is 0
     raise ValueError(f"a field of subgroups holds {value!r:.40}, but must hold words or finite numbers")
 
 

@@ -32,7 +32,7 @@ class MeanInterval:
     """A mean and how far it can be trusted."""
 
     mean: float | None
-    """Mean over the items that are there; None: there are none."""
+    """Mean over the items that have a value; None: there are none."""
     low: float | None
     """Lower bound; None: no interval, and ``method`` says why."""
     high: float | None
@@ -40,7 +40,7 @@ class MeanInterval:
     method: str
     """Name of what was computed, or "none: " and the reason."""
     n: int
-    """Items that are there."""
+    """Items that have a value."""
     n_clusters: int
     """Independent clusters among them; equal to ``n`` where no two items share one."""
 
@@ -60,7 +60,7 @@ def mean_interval(
     Parameters
     ----------
     values : array_like of float, shape (n_items,)
-        One value per item; NaN means "not there" and drops out, it is not a zero.
+        One value per item; NaN means missing and is left out; it is not a zero.
     clusters : array_like, shape (n_items,), optional
         Label of each item's cluster, aligned with `values`; None, or a label that is None or NaN: the
         item is its own cluster.
@@ -100,7 +100,7 @@ def mean_interval(
 
     Examples
     --------
-    Three items right, one wrong, one not there:
+    Three items right, one wrong, one missing:
 
     >>> result = mean_interval([1, 0, 1, 1, float("nan")], confidence_level=0.95)
     >>> result.mean, round(result.low, 3), round(result.high, 3), result.method, result.n
@@ -242,7 +242,7 @@ def t_interval(
     -------
     MeanInterval
         Without bounds where one cluster, or no variation between clusters, leaves nothing to estimate a
-        standard error from; a width of zero would claim a certainty that is not there.
+        standard error from; a width of zero would claim a certainty that does not exist.
 
     Raises
     ------
@@ -300,6 +300,6 @@ def standard_error(values: FloatArray, codes: CodeArray) -> float | None:
     if n_clusters < 2:
         return None
     residuals = np.bincount(codes, weights=values - float(values.mean()))
-    # Not as a product of vectors: its last digit hangs on the number of threads.
+    # Not as a product of vectors: its last digit depends on the number of threads.
     error = math.sqrt(float(np.sum(residuals**2)) * n_clusters / (n_clusters - 1)) / n
     return error if error > 1e-12 * float(np.abs(values).max()) else None

@@ -68,7 +68,7 @@ def combine_datasets(
     Parameters
     ----------
     trial, baseline : array_like of float, shape (n_items,)
-        One value per item, averaged over its replicates; NaN: not there, the pair falls out.
+        One value per item, averaged over its replicates; NaN: missing, and the pair is left out.
     datasets : sequence of str, length n_items
         Dataset of each item.
     clusters : array_like, shape (n_items,), optional

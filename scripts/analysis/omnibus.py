@@ -40,7 +40,7 @@ def omnibus_test(values: ArrayLike, clusters: Labels | None = None) -> OmnibusTe
     Parameters
     ----------
     values : array_like of float, shape (n_items, n_trials)
-        One value per item and trial, replicates averaged; NaN: not there, and the item falls out.
+        One value per item and trial, replicates averaged; NaN: missing, and the item is left out.
     clusters : array_like, shape (n_items,), optional
         Label of each item's cluster; None, or a label that is None or NaN: the item is its own.
 

@@ -68,7 +68,7 @@ def paired_effect(
     Parameters
     ----------
     trial, baseline : array_like of float, shape (n_items,)
-        One value per item; position ``i`` is the same item in both.  NaN means "not there": the pair
+        One value per item; position ``i`` is the same item in both.  NaN means missing: the pair
         falls out and is counted in ``n_unpaired``.
     clusters : array_like, shape (n_items,), optional
         Label of each item's cluster, aligned; None, or a label that is None or NaN: the item is its own.

@@ -36,7 +36,7 @@ class DifferenceVariance:
     baseline: float
     """Within an item, between replicates of the baseline."""
     is_split: bool
-    """Whether the parts are known apart; if not, all of the variance stands in ``item``."""
+    """Whether the parts are known separately; if not, all of the variance is in ``item``."""
     n_items: int
     """Items with a value in both trials."""
 
@@ -177,7 +177,7 @@ def estimate_variance(trial: ArrayLike, baseline: ArrayLike) -> DifferenceVarian
     Parameters
     ----------
     trial, baseline : array_like of float, shape (n_items, n_replicates)
-        Scores; row ``i`` is the same item in both, NaN is "not there".  The numbers of columns may differ.
+        Scores; row ``i`` is the same item in both, NaN means missing.  The numbers of columns may differ.
 
     Returns
     -------

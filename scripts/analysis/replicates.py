@@ -15,7 +15,7 @@ def as_rows(values: ArrayLike) -> FloatArray:
     Parameters
     ----------
     values : array_like of float, shape (n_items,) or (n_items, n_replicates)
-        NaN is "not there".
+        NaN means missing.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def as_rows(values: ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        If the shape is another, there is no column, or a value is infinite.
+        If the shape is different, there is no column, or a value is infinite.
 
     Examples
     --------
@@ -37,13 +37,13 @@ def as_rows(values: ArrayLike) -> FloatArray:
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(f"values have the shape {array.shape}, but need a row per item")
     if np.isinf(rows).any():
-        raise ValueError("values hold an infinity; use NaN for a value that is not there")
+        raise ValueError("values hold an infinity; use NaN for a missing value")
     return rows
 
 
 def item_means(rows: FloatArray) -> FloatArray:
     """
-    Average each item's replicates over those that are there.
+    Average each item's replicates over those that have a value.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tests by resampling, and random numbers that hang on names instead of on the order of calls."""
+"""Tests by resampling, and random numbers that depend on names instead of on the order of calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def child_rng(seed: int, *names: str) -> np.random.Generator:
     """
     Random numbers for one named block of work.
 
-    Blocks with other names get independent streams, so a result does not hang on which blocks ran before.
+    Blocks with other names get independent streams, so a result does not depend on which blocks ran before.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _all_flipped(sizes: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     step = max(1, BLOCK_BYTES // (8 * len(sizes)))
     for start in range(0, 2 ** len(sizes), step):
         numbers = np.arange(start, min(start + step, 2 ** len(sizes)))
-        # Not by matrix product: its last digits hang on the number of threads.
+        # Not by matrix product: its last digits depend on the number of threads.
         yield np.einsum("pu,u->p", _patterns(numbers, len(sizes)), sizes)
 
 

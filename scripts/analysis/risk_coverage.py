@@ -213,7 +213,7 @@ def _expected_risks(losses: FloatArray, confidence: FloatArray) -> FloatArray:
 
 
 def _answer_codes(labels: NDArray[np.object_]) -> tuple[CodeArray, NDArray[np.bool_]]:
-    """Number the answers, and tell which are answers at all."""
+    """Number the answers, and say which are answers at all."""
     flat = labels.ravel().tolist()
     codes = arrays.cluster_codes(flat, len(flat)).reshape(labels.shape)
     # Only NaN differs from itself.

@@ -124,7 +124,7 @@ def selective_accuracy_difference(
     """
     Compare the accuracy of what two trials answer, each over its own answers to the same items.
 
-    A trial that abstains more may gain by it without knowing more: read it beside the coverages.
+    A trial that abstains more may gain without knowing more: compare the coverages.
 
     Parameters
     ----------

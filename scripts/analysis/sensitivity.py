@@ -1,4 +1,4 @@
-"""The same paired effect by other methods: does the conclusion hang on the one that was chosen?"""
+"""The same paired effect by other methods: does the conclusion depend on the one that was chosen?"""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def examine(
 
 
 def _unfit_for_table(pairs: Pairs) -> str | None:
-    """Why the paired 2x2 table does not tell all about these pairs; None: it does."""
+    """Why the paired 2x2 table does not describe these pairs completely; None: it does."""
     if pairs.n == 0:
         return "no pairs"
     if not pairs.is_binary:

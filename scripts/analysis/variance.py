@@ -33,7 +33,7 @@ class VarianceSplit:
     baseline_replicate_variance: float | None = None
     """Within an item, of one of the baseline's answers; None: no baseline here, or not known."""
     intraclass_correlation: float | None = None
-    """Share of one answer's variance that lies between items; None for a difference, or not known."""
+    """Share of one answer's variance that is between items; None for a difference, or if unknown."""
     variance_of_mean: float | None = None
     """Squared standard error of the mean; items count as independent."""
     with_twice_the_items: float | None = None
@@ -63,7 +63,7 @@ class DesignEffect:
     design_effect: float | None = None
     """Factor on the variance of the mean, at least 1; None: not known, and ``reason`` says why."""
     effective_items: float | None = None
-    """Independent items that would tell as much."""
+    """Independent items that would give as much information."""
     reason: str | None = None
     """Why there is no design effect; None: there is one."""
 
@@ -75,7 +75,7 @@ def split_variance(scores: ArrayLike) -> VarianceSplit:
     Parameters
     ----------
     scores : array_like of float, shape (n_items, n_replicates)
-        A row per item; NaN is "not there", and items may have unlike numbers of answers.
+        A row per item; NaN means missing, and items may have unlike numbers of answers.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def split_difference(trial: ArrayLike, baseline: ArrayLike) -> VarianceSplit:
     Parameters
     ----------
     trial, baseline : array_like of float, shape (n_items, n_replicates)
-        Scores; row ``i`` is the same item in both, NaN is "not there".  The numbers of columns may differ.
+        Scores; row ``i`` is the same item in both, NaN means missing.  The numbers of columns may differ.
 
     Returns
     -------
@@ -233,7 +233,7 @@ def _cluster_correlation(values: FloatArray, numbers: arrays.CodeArray) -> float
     n, sizes = len(values), np.bincount(numbers)
     means = np.bincount(numbers, weights=values) / sizes
     within = float(np.sum((values - means[numbers]) ** 2)) / (n - len(sizes))
-    # Not as a product of vectors: its last digit hangs on the number of threads.
+    # Not as a product of vectors: its last digit depends on the number of threads.
     between = float(np.sum(sizes * (means - values.mean()) ** 2)) / (len(sizes) - 1)
     typical = (n - float(sizes @ sizes) / n) / (len(sizes) - 1)
     total = between + (typical - 1) * within

@@ -14,9 +14,9 @@ VERDICT_RULE = (
     "{significance_level:g}, and the direction is that of the difference. "
     "Equivalent: it is not, and the {equivalence_level:.0%} interval of the difference lies strictly "
     "between -{margin:g} and +{margin:g}. "
-    "Inconclusive: neither; this is no sign that the two are equal. "
-    "Where more of the items have no pair than max_error_rate allows, the comparison is unbalanced: each of "
-    "the other words then stands only if it would for the worst case of what is missing."
+    "Inconclusive: neither; this is no evidence that the two are equal. "
+    "If more of the items have no pair than max_error_rate allows, the comparison is unbalanced: any verdict "
+    "other than inconclusive must then also hold in the worst case for the missing answers."
 )
 """The rule of `verdict` in words; fill in ``significance_level``, ``equivalence_level`` and ``margin``."""
 
@@ -37,7 +37,7 @@ def verdict(
     Judge an effect.
 
     A difference that is both significant and smaller than the margin is called better or worse: the
-    report shows its size beside the word.
+    report shows its size beside the verdict.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A trial against its baseline: an effect by metric and dataset, and what further analyses say of it."""
+"""A trial against its baseline: an effect by metric and dataset, and further analyses of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BOUNDS_RESAMPLES = 1000
-"""Sign patterns of each permutation test behind the worst case; only its verdicts hang on them."""
+"""Sign patterns of each permutation test behind the worst case; only its verdicts depend on them."""
 
 SUBGROUP_RESAMPLES = 2000
 """Sign patterns of the permutation test of a subgroup: enough for twelve adjusted p-values below 0.01."""
@@ -88,7 +88,7 @@ def compare(
     """
     Yield the effects over all datasets and over each; a metric that never applies has none.
 
-    The further analyses stand with the effects over all datasets only.
+    The further analyses are given only with the effects over all datasets.
     """
     merged = trial.means.merge(baseline.means, on=KEY, how="outer", suffixes=("", "_baseline"))
     rows = ["row", "row_baseline"]
@@ -152,7 +152,7 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
 
 
 def further_analyses(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
-    """Look at an effect from other sides; none of it enters a verdict."""
+    """Examine an effect in other ways; none of them affects a verdict."""
     level = comparison.confidence_level
     datasets = pairing.part["dataset"].tolist()
     found: dict[str, Any] = {

@@ -104,7 +104,7 @@ def add_items(scores: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 
 def applicable(scores: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """
-    Leave out the items to which a metric does not apply, so that they do not count as missing.
+    Leave out the items to which a metric does not apply, so that they are not counted as missing.
 
     A metric applies to the items of a dataset that can be answered, or to those that cannot, where any of
     them has a value in any of the columns.  Where it applies to none, all items stay.

@@ -1,7 +1,7 @@
 """
-The one table of metrics: what they are called, which way is better, where they end.
+The one table of metrics: what each is called, which direction is better, and its range.
 
-Scorers, statistics, summary, leaderboard, the configuration's schema, reports and docs follow it.
+Scorers, statistics, summary, leaderboard, the configuration's schema, reports and docs use it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import enum
 
 
 class Better(enum.StrEnum):
-    """Which way a metric is better."""
+    """Which direction of a metric is better."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -20,50 +20,50 @@ class Better(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A number that a scorer gives an answer."""
+    """A number that a scorer assigns to an answer."""
 
     name: str
     heading: str
     """What reports call it."""
     meaning: str
-    """What it says of an answer, for the docs."""
+    """What it says about an answer, for the docs."""
     better: Better
     range: tuple[float, float] = (0.0, 1.0)
     """Its smallest and largest value."""
     is_compared: bool = False
     """Whether trials are compared on it; needs a direction."""
     is_complete: bool = True
-    """Whether every answer that it applies to has a value, so that what is not there is missing."""
+    """Whether every answer that it applies to has a value, so that an absent value is a missing one."""
 
 
 METRICS = (
     Metric(
         "correct",
         "Correct",
-        "1 if the answer is right; on unanswerable items, 1 if it abstains.",
+        "1 if the answer is right, else 0; for unanswerable items, 1 if it abstains.",
         Better.HIGHER,
         is_compared=True,
     ),
     Metric(
         "f1",
         "F1",
-        "Share of words in common with the best accepted answer; on unanswerable items, as `correct`.",
+        "Share of words in common with the best accepted answer; for unanswerable items, as `correct`.",
         Better.HIGHER,
         is_compared=True,
     ),
-    Metric("abstained", "Abstained", "1 if the whole answer is an abstention.", Better.NONE),
+    Metric("abstained", "Abstained", "1 if the whole answer is empty or an abstention phrase.", Better.NONE),
     Metric(
         "false_answer",
         "False answers",
-        "On unanswerable items, 1 if it does not abstain.",
+        "For unanswerable items, 1 if the answer does not abstain.",
         Better.LOWER,
         is_compared=True,
     ),
     Metric(
         "unsupported",
         "Unsupported",
-        "1 if too many of the answer's words are not in the item's context; none without a context or when "
-        "abstained.",
+        "1 if too many of the answer's words are not in the item's context; none without a context or if the "
+        "answer abstains.",
         Better.LOWER,
         is_complete=False,
     ),
@@ -74,7 +74,7 @@ NAMES = tuple(BY_NAME)
 """Every metric, in the order in which tables show them."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.is_compared)
-"""Metrics that trials are compared on."""
+"""Metrics on which trials are compared."""
 
 COMPLETE = tuple(metric.name for metric in METRICS if metric.is_complete)
 """Metrics whose missing values can be bounded."""
@@ -82,7 +82,7 @@ COMPLETE = tuple(metric.name for metric in METRICS if metric.is_complete)
 
 def heading(name: str) -> str:
     """
-    What reports call a metric; one that is not known is called by its own name.
+    Return what reports call a metric; an unknown one keeps its own name.
 
     Examples
     --------
@@ -93,5 +93,5 @@ def heading(name: str) -> str:
 
 
 def higher_is_better(name: str) -> bool:
-    """Tell which way a metric is better; of one that is not known, more is."""
+    """Say whether higher is better; for an unknown metric it is."""
     return name not in BY_NAME or BY_NAME[name].better is not Better.LOWER

@@ -71,9 +71,9 @@ def bound_mean(part: pd.DataFrame, arm: Arm, metric: str, confidence_level: floa
 
 def describe_answering(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, Any]:
     """
-    Tell how much a trial answers, how often it is then right, and how well it knows when to.
+    Describe how much a trial answers, how often it is then right, and how well it knows when to answer.
 
-    Items whose scorer does not tell abstentions apart are left out and counted.
+    Items whose scorer does not identify abstentions are left out and counted.
     """
     is_known = knows_abstentions(part, "")
     known = part[is_known]

@@ -71,7 +71,7 @@ class PutOff:
         rest_s = min(options["poll_seconds"] * 2**self.n_rounds, MAX_PUT_OFF_S)
         rest_s = max(0.0, rest_s - 3600 * hours_since(fresh[-1].at))
         n_in_flight = sender.queue.n_in_flight()
-        say(f"{len(fresh)} batches were turned away ({fresh[-1].error}); goes on in {rest_s:.0f} seconds")
+        say(f"{len(fresh)} batches were turned away ({fresh[-1].error}); continuing in {rest_s:.0f} seconds")
         sender.rest(rest_s, until=lambda: sender.queue.n_in_flight() < n_in_flight)
         return True
 
@@ -96,7 +96,7 @@ def _look_at_all(sender: Sender, in_flight: Sequence[ShardEntry], poll_seconds: 
             n_arrived += _advance(sender, entry)
         except BusyError as error:
             pause = max(pause, error.retry_after_s or 0.0, poll_seconds)
-            say(f"{error.where}: {error.what}; looks again in {pause:.0f} seconds")
+            say(f"{error.where}: {error.what}; checking again in {pause:.0f} seconds")
     return n_arrived, pause
 
 
@@ -114,7 +114,7 @@ def _advance(sender: Sender, entry: ShardEntry) -> bool:
     if entry.is_in_flight:
         state = _look(sender, entry, batch_id)
         if state.status is BatchStatus.UNKNOWN:
-            say_once(f"batch {batch_id}: the status {state.raw!r} is not known here; looks again later")
+            say_once(f"batch {batch_id}: the status {state.raw!r} is unknown here; checking again later")
         if not state.status.is_terminal:
             return False
         about = {"status": state.status.value, "raw": state.raw, "error": state.error}
@@ -156,7 +156,7 @@ def _check_wait(entry: ShardEntry, max_wait_hours: float) -> None:
         raise ProviderError(
             f"batch {entry.batch_id} is not done after {waited:.1f} hours",
             where=f"shard {entry.shard}",
-            fix="Look at the batch at the provider; raise max_wait_hours to wait on.",
+            fix="Look at the batch at the provider; raise max_wait_hours to keep waiting.",
         )
 
 

@@ -62,7 +62,7 @@ def find_lost_batch(
             left = end - time.monotonic()
             if left <= 0:
                 break
-            say(f"a batch may not be listed yet: asks again for {left:.0f} seconds")
+            say(f"a batch may not be listed yet: asking again for {left:.0f} seconds")
             rest(min(left, poll_seconds))
     except UnknownOutcomeError as error:
         return _decide(error, ledger, entry, provider, decisions)
@@ -113,7 +113,7 @@ def _check_adopted(batch_id: str, ledger: Ledger, entry: ShardEntry, provider: P
     where = f"adopt: {ledger.folder.name}/{entry.shard}"
     if batch_id in lost_call(ledger, entry).known:
         raise ConfigError(
-            f"the batch {batch_id} belongs to another shard already",
+            f"the batch {batch_id} already belongs to another shard",
             where=where,
             fix="Look for the batch that no ledger names (`python -m scripts.ledger` lists those of a run).",
         )

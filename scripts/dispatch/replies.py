@@ -95,7 +95,7 @@ def settle_shard(ledger: Ledger, entry: ShardEntry, provider: Provider) -> Itera
                     fix="Another batch's file? Remove that line; the batch's other rows are untouched.",
                 )
         if n_again:
-            say(f"{raw}: {n_again} rows came again and count once")
+            say(f"{raw}: {n_again} rows came more than once and count once")
         absent = f"{entry.status}: {entry.error}" if entry.error else str(entry.status)
         for key in ledger.read_keys(entry.shard):
             if key in open_keys:
@@ -108,7 +108,7 @@ def _decode(row: Mapping[str, Any], provider: Provider, place: str) -> tuple[str
         return provider.decode(row)
     except ValueError as error:
         raise DataError(
-            f"is no row of {provider.name} ({error})",
+            f"is not a row of {provider.name} ({error})",
             where=place,
             fix="Remove that line, or restore the file.",
         ) from None

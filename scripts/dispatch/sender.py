@@ -140,7 +140,7 @@ class Sender:
                     raise
                 rest_s = min(FIRST_REST_S * 2 ** (n_tries - 1), MAX_REST_S)
                 rest_s = rest_s if error.retry_after_s is None else error.retry_after_s
-                say(f"{error.where}: {error.what}; tries again in {rest_s:.0f} seconds")
+                say(f"{error.where}: {error.what}; retrying in {rest_s:.0f} seconds")
                 self.rest(rest_s)
         try:
             self.ledger.record("submitted", shard, batch_id=batch_id, account=self.provider.account)
@@ -154,7 +154,7 @@ class Sender:
         next_look, reason = time.monotonic() + self.poll_seconds, None
         while (refusal := self._claim_slot(shard, usage, key, over)) is not None:
             if reason is None:
-                say(f"waits for a slot: {refusal}")
+                say(f"waiting for a slot: {refusal}")
             reason = refusal
             self.stop.check()
             time.sleep(min(self.poll_seconds, MAX_SLEEP_S))

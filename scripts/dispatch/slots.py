@@ -65,7 +65,7 @@ class Queue:
             return f"{n_tokens:,} tokens are queued, and max_enqueued_tokens is {most:,}"
         n_creates, most = len(self._creates()), self.limits.max_creates_per_hour
         if most is not None and n_creates >= most:
-            return f"{n_creates:,} batches were made within the hour, and max_creates_per_hour is {most:,}"
+            return f"{n_creates:,} batches were started within the hour, and max_creates_per_hour is {most:,}"
         return None
 
     def take(self, slot: Slot, over: Collection[Slot] = ()) -> None:

@@ -71,7 +71,7 @@ def _take(source: Ledger, entry: ShardEntry, ledger: Ledger, provider: Provider,
     if keys:
         origin = entry.reused_from or f"{source.folder.parents[1].name}/{source.folder.name}/{entry.shard}"
         _enter(ledger, copied, keys, entry, origin)
-        say(f"{len(keys)} answers are taken from {origin}: they are paid")
+        say(f"{len(keys)} answers are taken over from {origin}, which paid for them")
 
 
 def _enter(ledger: Ledger, copied: Path, keys: Sequence[str], entry: ShardEntry, origin: str) -> None:

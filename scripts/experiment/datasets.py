@@ -36,16 +36,16 @@ def read_items(path: Path, *, limit: int | None = None) -> Iterator[Item]:
     Raises
     ------
     DataError
-        For the first row that is wrong, with its line; also for an empty dataset or an id that stands twice.
+        For the first row that is wrong, with its line; also for an empty dataset or a duplicate id.
     """
     places: dict[str, str] = {}
     for place, row in read_rows(path, limit=limit):
         item = make_item(row, place)
         if item.id in places:
             raise DataError(
-                f"the id {item.id!r} stands twice (first in {places[item.id]})",
+                f"duplicate id {item.id!r} (first used in {places[item.id]})",
                 where=place,
-                fix="Give every item an id of its own.",
+                fix="Give every item a unique id.",
             )
         places[item.id] = place.removeprefix(f"{path}, ")
         yield item
@@ -128,10 +128,10 @@ def _read_answers(row: Mapping[str, Any], fail: Fail) -> tuple[str, ...]:
     if row.get("answers") is None:
         raise fail(
             f"the field 'answers' is missing or null{_hint_at('answers', row)}",
-            "List the accepted answers; an empty list is unanswerable.",
+            "List the accepted answers; an empty list means unanswerable.",
         )
     if not all(answer.strip() for answer in answers):
-        raise fail("the field 'answers' holds an empty text", "Delete it; an empty list is unanswerable.")
+        raise fail("the field 'answers' holds an empty text", "Delete it; an empty list means unanswerable.")
     return answers
 
 
@@ -234,9 +234,9 @@ def read_prepared(path: Path) -> Iterator[Item]:
 
 class PreparedItems:
     """
-    The items of a prepared dataset, found for rows in its order; only those of one call are in memory.
+    The items of a prepared dataset, looked up in its order; only those of one call are in memory.
 
-    Rows in another order find their items as well, but then each call may read the whole file.
+    Any other order works as well, but then each call may read the whole file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -263,7 +263,7 @@ class PreparedItems:
             raise DataError(
                 f"holds no item {min(missing)!r}",
                 where=str(self._path),
-                fix="Delete it and run `snakemake` again: it is made anew, with what hangs on it.",
+                fix="Delete it and run `snakemake` again: it is remade, with everything that depends on it.",
             )
         return self._found
 

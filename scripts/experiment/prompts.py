@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATE_FIELDS = ("id", "question", "context", "choices")
-"""Fields of every item that a template may use, beside the dataset's own; the answers are not among them."""
+"""Fields of every item that a template may use, besides the dataset's own; the answers are not among them."""
 
 
 TEMPLATE_FAULTS = (
@@ -31,12 +31,12 @@ TEMPLATE_FAULTS = (
     ValueError,
     RuntimeError,
 )
-"""What a template that compiles can still raise, being code: a fault of the template, not of the project."""
+"""What a template that compiles can still raise, being code: an error of the template, not of the project."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Prompt:
-    """The texts of a prompt; without any, it stands for recorded answers only."""
+    """The texts of a prompt; a prompt without any is for recorded answers only."""
 
     name: str
     system: Path | None = None
@@ -44,7 +44,7 @@ class Prompt:
 
     @property
     def texts(self) -> list[Path]:
-        """The files of its texts."""
+        """The files with its texts."""
         return [path for path in (self.system, self.user) if path is not None]
 
     def messages(self, item: Item) -> list[dict[str, str]]:
@@ -54,7 +54,7 @@ class Prompt:
         Raises
         ------
         ConfigError
-            If a template names a field that the item lacks, or does what templates may not.
+            If a template names a field that the item lacks, or does something that templates may not do.
         """
         fields = template_fields(item)
         turns = (("system", self.system), ("user", self.user))
@@ -65,9 +65,9 @@ class Prompt:
         ]
         if self.user is not None and not messages[-1]["content"]:
             raise ConfigError(
-                f"gives an empty text for item {item.id!r}",
+                f"renders to an empty text for item {item.id!r}",
                 where=str(self.user),
-                fix="Write something for every item; a provider refuses an empty turn.",
+                fix="It must produce a text for every item; providers reject an empty turn.",
             )
         return messages
 
@@ -99,9 +99,9 @@ def render(path: Path, fields: Mapping[str, Any], *, item_id: str) -> str:
         return load_template(path).render(fields).strip()
     except jinja2.exceptions.SecurityError as error:
         raise ConfigError(
-            f"does what a template may not ({error})",
+            f"does something that templates may not do ({error})",
             where=str(path),
-            fix="Use the item's fields and filters only.",
+            fix="Use only the item's fields and filters.",
         ) from None
     except jinja2.UndefinedError as error:
         raise ConfigError(
@@ -128,7 +128,7 @@ def load_template(path: Path) -> Template:
         raise ConfigError(
             f"is not a valid template: {error.message}",
             where=f"{path}, line {error.lineno}",
-            fix="Correct it; to send {{ or {% as such, write {% raw %}...{% endraw %}.",
+            fix="Correct it; to send {{ or {% literally, write {% raw %}...{% endraw %}.",
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
@@ -151,7 +151,7 @@ def check_fields(path: Path, available: Iterable[str]) -> None:
     for name in sorted(used_fields(path) - known):
         if name in {"answers", "is_unanswerable", "cluster"}:
             raise ConfigError(
-                f"names {name!r}, which no model may see",
+                f"names {name!r}, which models must not see",
                 where=str(path),
                 fix=f"Fields: {shorten(known, limit=12)}.",
             )
@@ -162,9 +162,15 @@ def check_fields(path: Path, available: Iterable[str]) -> None:
         )
 
 
+def forget_templates() -> None:
+    """Read every template anew from now on."""
+    load_template.cache_clear()
+    used_fields.cache_clear()
+
+
 @functools.cache
 def used_fields(path: Path) -> frozenset[str]:
-    """Names that a template looks up, beside what every template knows."""
+    """Names that a template looks up, besides what every template knows."""
     import jinja2.meta
 
     load_template(path)

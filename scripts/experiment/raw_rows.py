@@ -48,7 +48,7 @@ def read_rows(path: Path, *, limit: int | None = None) -> Rows:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"a dataset cannot be read from {path.suffix or 'a file without an ending'}",
+            f"datasets cannot be read from {path.suffix or 'a file without an extension'}",
             where=str(path),
             fix=f"Save it as one of {', '.join(readers)}.",
         )
@@ -104,7 +104,7 @@ def _lines(handle: IO[str], path: Path) -> Iterator[str]:
 def _check_columns(columns: Sequence[str], place: str) -> None:
     for column in columns:
         if columns.count(column) > 1:
-            raise DataError(f"the column {column!r} stands twice", where=place, fix="Rename one of them.")
+            raise DataError(f"duplicate column {column!r}", where=place, fix="Rename one of them.")
     if len(columns) == 1:
         for separator, word in SEPARATORS.items():
             if separator in columns[0]:
@@ -126,7 +126,9 @@ def _csv_value(key: str, cell: str, place: str) -> Any:
                 return json.loads(cell)
             except json.JSONDecodeError as error:
                 raise DataError(
-                    f"the cell {key!r} is no JSON list ({error})", where=place, fix='Write ["a", "b"] or a|b.'
+                    f"the cell {key!r} is not a JSON list ({error})",
+                    where=place,
+                    fix='Write ["a", "b"] or a|b.',
                 ) from None
         return [part for part in cell.split("|") if part]
     if key == "is_unanswerable":

@@ -1,4 +1,4 @@
-"""The schema of the configuration: its defaults, and what it refuses in the project's words."""
+"""The schema of the configuration: its defaults, and its errors in the project's words."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ DEFAULT_CONFIG = Path("config/config.yaml")
 
 
 NAME_RULE = (
-    "a name has 1 to 64 letters, digits, '.', '_' or '-', begins with a letter or digit, "
+    "a name has 1 to 64 letters, digits, '.', '_' or '-', starts with a letter or digit, "
     "and holds neither '..' nor '__'"
 )
 
 
 RULES = {
     "name": NAME_RULE,
-    "factor_name": "a factor has lower-case letters, digits and single '_', and begins with a letter",
-    "path": "a path holds neither braces nor control characters",
-    "shard": "a shard is TRIAL/s0001, as the message about it says",
+    "factor_name": "a factor has lower-case letters, digits and single '_', and starts with a letter",
+    "path": "a path contains neither braces nor control characters",
+    "shard": "a shard is written TRIAL/s0001, as in the message about it",
 }
-"""In words, what the patterns of the schema ask for."""
+"""What the patterns of the schema require, in words."""
 
 
 BOUNDS = {
@@ -51,9 +51,9 @@ BOUNDS = {
 
 
 TYPE_WORDS = {
-    "object": ("a mapping of keys", "Write keys below it, or {} for none"),
+    "object": ("a mapping of keys", "Write keys under it, or {} for none"),
     "array": ("a list", "Write a list, such as [a, b]"),
-    "string": ("a text", "Write a text; quotes make one of anything"),
+    "string": ("a text", "Write a text; put it in quotes if necessary"),
     "number": ("a number", "Write a number"),
     "integer": ("a whole number", "Write a whole number"),
     "boolean": ("true or false", "Write true or false"),
@@ -92,7 +92,7 @@ def fill_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """
-    A hint at the closest known word, or an empty text.
+    Suggest the closest known word, if any.
 
     Examples
     --------
@@ -141,12 +141,12 @@ def _explain_unknown_key(error: Any, path: KeyPath) -> tuple[str, KeyPath, str]:
 
 
 def show_value(value: Any) -> str:
-    """Write a value as YAML would have it, but briefly."""
+    """Write a value as in YAML, but briefly."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return shortened(repr(value))
 
 
 def shortened(text: str) -> str:
-    """Cut a text off after 80 characters, for a message."""
+    """Shorten a text to 80 characters for a message."""
     return text if len(text) <= 80 else f"{text[:77]}..."

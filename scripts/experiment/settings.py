@@ -37,11 +37,11 @@ class Settings:
     source: str
     """The file or files it came from, for messages."""
     lines: Mapping[KeyPath, str] = dataclasses.field(default_factory=dict)
-    """Where each key stands (``file, line``), by its path."""
+    """The position of each key (``file, line``), by its path."""
     is_checked: bool = False
     """Whether it was read back from a run, whose start has checked every value."""
     folder: Path = Path()
-    """The folder of the configuration file, where the files that it names may lie."""
+    """The folder of the configuration file, where the files that it names may be."""
     started_with: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What `load_settings` was called with, to call it again: ``files`` and ``overrides``."""
 
@@ -96,19 +96,19 @@ class Settings:
             If it is in none of them, or is no file that can be read.
         """
         kind = None
-        with contextlib.suppress(OSError):  # a name that no file can have
+        with contextlib.suppress(OSError, RuntimeError):  # a name that no file or user can have
+            given = Path(path).expanduser()
             for base in (Path(), self.folder, PROJECT_ROOT):
-                if (base / path).is_file():
-                    self._check_readable(base / path, keys)
-                    return base / path
-                kind = kind or find_kind(base / path)
+                if (base / given).is_file():
+                    self._check_readable(base / given, keys)
+                    return base / given
+                kind = kind or find_kind(base / given)
         if kind is not None:
-            fix = (
-                "Save what it gives to a file, and name that." if kind != "a folder" else "Name a file in it."
-            )
+            is_folder = kind == "a folder"
+            fix = "Name a file in it." if is_folder else "Save what it gives to a file, and name that."
             raise self.error(f"{show_value(path)} is {kind}, not a file", *keys, fix=fix)
         raise self.error(
-            f"the file {show_value(path)} is not there",
+            f"the file {show_value(path)} does not exist",
             *keys,
             fix=f"Create it, or correct the path (looked for in {Path.cwd()}).",
         )
@@ -134,7 +134,7 @@ def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = N
     Raises
     ------
     ConfigError
-        For a file that is not there or not YAML, an unknown key or a value that is not allowed.
+        For a file that does not exist or is not YAML, an unknown key or a value that is not allowed.
     """
     config: dict[str, Any] = {}
     lines: dict[KeyPath, str] = {}
@@ -146,9 +146,40 @@ def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = N
     config = _merge(config, given)
     lines.update(dict.fromkeys(_key_paths(given), "--config"))
     source = ", ".join(str(file) for file in files)
-    settings = check_schema(config, source=source, lines=lines)
+    settings = _expand_home(check_schema(config, source=source, lines=lines))
     started_with = {"files": [str(file.absolute()) for file in files], "overrides": given}
     return dataclasses.replace(settings, folder=files[-1].parent, started_with=started_with)
+
+
+def take_settings(config: Mapping[str, Any], *, source: str) -> Settings:
+    """
+    Check a configuration that another workflow has read and passes on.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key, a value that is not allowed, or a name that its reader has made a number of.
+    """
+    plain = json.loads(json.dumps(config))
+    if not isinstance(plain.get("run_id", ""), str):
+        raise ConfigError(
+            f"arrives as {plain['run_id']!r}, which may not be what was written",
+            where=f"{source}: run_id",
+            fix='Quote it, as in `run_id: "007"`.',
+        )
+    return _expand_home(check_schema(plain, source=source))
+
+
+def _expand_home(settings: Settings) -> Settings:
+    """Read ``~`` in ``experiments_dir`` as the shell does."""
+    given = settings.config["experiments_dir"]
+    try:
+        expanded = str(Path(given).expanduser())
+    except RuntimeError:
+        raise settings.error(
+            f"there is no home folder for {given!r}", "experiments_dir", fix="Write the whole path."
+        ) from None
+    return dataclasses.replace(settings, config={**settings.config, "experiments_dir": expanded})
 
 
 def check_schema(
@@ -201,9 +232,9 @@ def read_run_settings(run_root: Path) -> Settings:
         config = None
     if not isinstance(config, dict) or not {"run_id", "experiments_dir", "trials"} <= config.keys():
         raise ConfigError(
-            "is not what a run's start has written",
+            "is not as the start of a run wrote it",
             where=str(path),
-            fix="Start the run again: it is renewed.",
+            fix="Start the run again to rewrite it.",
         )
     return Settings(config, str(path), is_checked=True)
 

@@ -1,7 +1,7 @@
 """
-YAML as a configuration needs it: a key stands once and has its line, and only plain words are special.
+YAML as a configuration needs it: keys are unique and have line numbers, and few plain words are special.
 
-Of unquoted words only ``true``, ``false``, ``null`` and decimal numbers are no texts, as in YAML 1.2: a
+Only the unquoted words ``true``, ``false`` and ``null`` and decimal numbers are not texts, as in YAML 1.2: a
 prompt may be called ``on``, a run ``2025-01-01`` or ``007``, and ``1e-5`` is a number.
 """
 
@@ -29,7 +29,7 @@ PLAIN = {
     "int": re.compile(r"[-+]?(0|[1-9][0-9]{0,17})"),
     "float": re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?"),
 }
-"""What an unquoted word must look like to be no text."""
+"""What an unquoted word must look like not to be a text."""
 
 MAX_BYTES = 8 * 1024**2
 MAX_VALUES = 150_000
@@ -70,7 +70,17 @@ def read_override(value: Any, *, key: str = "") -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and key in NAME_KEYS:
-        return str(value)
+        raise ConfigError(
+            f"arrives as the number {value!r}, which may not be what was written",
+            where=f"--config: {key}",
+            fix=f"Give it on the command line (--config {key}=007) or in the configuration file.",
+        )
+    if isinstance(value, str) and not value.strip():
+        raise ConfigError(
+            "is empty",
+            where=f"--config: {key}",
+            fix="Write null if that is what is meant; is a shell variable not set?",
+        )
     return read_scalar(value, key=key) if isinstance(value, str) else value
 
 
@@ -81,7 +91,7 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     Raises
     ------
     ConfigError
-        If it is not there, no file, not UTF-8, not YAML, holds no keys, a key twice, or far too much.
+        If it does not exist, is no file, not UTF-8 or YAML, has no keys, a duplicate key, or far too much.
     """
     import yaml
 
@@ -99,11 +109,11 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         raise _syntax_error(file, text, error) from None
     except RecursionError:
         raise ConfigError(
-            "is nested too deeply", where=str(file), fix="Does an anchor hold itself?"
+            "is nested too deeply", where=str(file), fix="Does an anchor contain itself?"
         ) from None
     if not isinstance(data, dict) or not data:
         raise ConfigError(
-            "holds no configuration keys", where=str(file), fix="See config/config.yaml for an example."
+            "contains no configuration keys", where=str(file), fix="See config/config.yaml for an example."
         )
     return data, lines
 
@@ -183,7 +193,7 @@ def _loader_class() -> Any:
 
 
 class _Builder:
-    """Builds the values of one file, and notes where each key stands."""
+    """Builds the values of one file, and notes the line of each key."""
 
     def __init__(self, file: Path, lines: dict[KeyPath, int]) -> None:
         self.file = file
@@ -203,7 +213,7 @@ class _Builder:
             return [self.build(entry, (*path, at), key=key) for at, entry in enumerate(node.value)]
         kind = node.tag.removeprefix(TAG)
         if kind not in {*PLAIN, "str", "merge"}:
-            raise self._error(f"the tag {node.tag!r} is not known here", node, "Write the plain value.")
+            raise self._error(f"the tag {node.tag!r} is not supported", node, "Write the plain value.")
         return node.value if kind in {"str", "merge"} else read_scalar(node.value, key=key)
 
     def _mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
@@ -213,10 +223,10 @@ class _Builder:
         for name, value in node.value:
             line = name.start_mark.line + 1
             if name.id != "scalar":
-                raise self._error("a key is not a text", name, "Write a text before the colon.")
+                raise self._error("a key is not a text", name, "Write a plain name before the colon.")
             key = name.value
             if key in first:
-                what = f"the key {key!r} stands twice (first in line {first[key]})"
+                what = f"duplicate key {key!r} (first in line {first[key]})"
                 raise self._error(what, name, "Keep one of them.")
             first[key] = line
             if name.tag == f"{TAG}merge":
@@ -230,7 +240,7 @@ class _Builder:
     def _merged(self, node: Any, path: KeyPath) -> dict[str, Any]:
         parts = node.value if node.id == "sequence" else [node]
         if any(part.id != "mapping" for part in parts):
-            raise self._error("<< merges something that has no keys", node, "Name an anchor of keys.")
+            raise self._error("<< merges something without keys", node, "Name an anchor that has keys.")
         merged: dict[str, Any] = {}
         for part in reversed(parts):
             self.n_values += 1

@@ -28,8 +28,10 @@ TEXT_FILTERS = (
 WITH_ARGUMENTS = frozenset({"format", "replace"})
 """Filters that write their arguments, too."""
 
-NULL = "a field that is null is written out; test it with {% if ... %}"
-INNER_NULL = "a null inside a list or an object is written out; leave it out, or test it with {% if ... %}"
+NULL = "a null field would be written out; test it with {% if ... %}"
+INNER_NULL = (
+    "a null inside a list or an object would be written out; leave it out, or test it with {% if ... %}"
+)
 
 
 def refuse_missing(value: Any) -> None:
@@ -73,7 +75,9 @@ def refuse_unwritable(value: Any) -> Any:
     """
     refuse_missing(value)
     if not isinstance(value, WRITTEN):
-        raise ValueError(f"a {type(value).__name__} is written out, not a text; is `| list` or `()` missing?")
+        raise ValueError(
+            f"a {type(value).__name__} would be written out, not a text; is `| list` or `()` missing?"
+        )
     return value
 
 

@@ -25,12 +25,12 @@ FORMS = ("sweep", "table", "list")
 NOT_SAMPLING = ("model", "prompt", "replicates")
 MAX_SLUG = 180
 MAX_TRIALS = 10_000
-"""More trials than this are a slip in a sweep: Snakemake takes a minute to plan so many."""
+"""More trials than this are a mistake in a sweep: Snakemake takes a minute to plan so many."""
 
 SAFE_VALUE = re.compile(r"(?!.*(\.\.|__))[A-Za-z0-9._+-]+")
 
 Row = tuple[dict[str, Any], tuple[str | int, ...], str]
-"""A trial's factors as written, the configuration's key of them, and the place for messages."""
+"""A trial's factors as written, their configuration key, and the place for messages."""
 
 Fail = Callable[[str, str, str], ConfigError]
 """Makes the error of a trial from what is wrong, which key, and what to do."""
@@ -71,7 +71,7 @@ def slug(trial: Trial, defaults: Mapping[str, Any]) -> str:
     Name a trial readably and without collisions.
 
     Model, prompt and temperature always; another setting only where it differs from the configuration's
-    default, so that adding a factor to a sweep renames no trial that was there before.
+    default, so that adding a factor to a sweep renames no existing trial.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _table_rows(settings: Settings) -> Iterator[Row]:
         raise ConfigError(
             f"is not a tab-separated table ({error})",
             where=str(path),
-            fix="Save it again as UTF-8, with tabs.",
+            fix="Save it again as UTF-8, separated by tabs.",
         ) from None
     if not n_rows:
         raise ConfigError("holds no trials", where=str(path), fix="Write one trial per line.")
@@ -164,7 +164,7 @@ def _table_rows(settings: Settings) -> Iterator[Row]:
 def _check_header(header: Sequence[str], place: str) -> None:
     for column in header:
         if header.count(column) > 1:
-            raise ConfigError(f"the column {column!r} stands twice", where=place, fix="Keep one of them.")
+            raise ConfigError(f"duplicate column {column!r}", where=place, fix="Keep one of them.")
 
 
 def _table_factors(
@@ -179,9 +179,9 @@ def _table_factors(
     named = {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}
     if "baseline" in named and "baseline" not in settings.config["trials"]:
         raise ConfigError(
-            "the column 'baseline' is not read",
+            "the column 'baseline' is not supported",
             where=f"{place}: baseline",
-            fix="Say under trials.baseline by which factors a baseline differs, such as {prompt: control}.",
+            fix="Name the factors that differ under trials.baseline, such as {prompt: control}.",
         )
     return {
         key: read_scalar(cell, key=key) for key, cell in named.items() if key not in {"trial", "baseline"}
@@ -203,7 +203,7 @@ def _make_trial(
             raise fail(
                 f"unknown factor {key!r}{did_you_mean(key, known)}",
                 key,
-                f"Known: {', '.join(known)}; declare a further one under sampling.",
+                f"Known: {', '.join(known)}; declare another one under sampling.",
             )
     values = {**sampling, **factors}
     for key, section in (("model", "models"), ("prompt", "prompts")):
@@ -223,19 +223,19 @@ def _make_trial(
 
 
 def _find_name(value: Any, names: Sequence[str], section: str, key: str, fail: Fail) -> str:
-    """Find a model or prompt by its name; the only one there is need not be named."""
+    """Find a model or prompt by its name; if there is only one, the name may be left out."""
     if value is None and len(names) == 1:
         return names[0]
     if value in names:
         return str(value)
-    what = f"is {value!r}, which {section} does not define{did_you_mean(str(value), names)}"
+    what = f"is {value!r}, which is not defined under {section}{did_you_mean(str(value), names)}"
     raise fail(
-        "is not named" if value is None else what, key, f"Name one of {section}: {shorten(names, limit=12)}."
+        "is missing" if value is None else what, key, f"Name one of {section}: {shorten(names, limit=12)}."
     )
 
 
 def _check_sampling(values: Mapping[str, Any], fail: Fail) -> None:
-    """Hold each trial's values to the same rules as the section ``sampling``."""
+    """Apply the rules of the section ``sampling`` to each trial's values."""
     for key, value in values.items():
         found = _find_fault(key, isinstance(value, bool), value)
         if found is not None:

@@ -40,7 +40,7 @@ def python_path(root: bytes, existing: bytes) -> bytes:
 
 
 def encode_request(argv: list[str], environment: dict[bytes, bytes]) -> bytes:
-    """Write down what a child needs to act in this process's place."""
+    """Encode what a child needs to act in this process's place."""
     umask = posix.umask(0o077)
     posix.umask(umask)
     encoding = sys.getfilesystemencoding()
@@ -98,7 +98,7 @@ def wait_for_exit(connection: "_socket.socket", argv: list[str]) -> int:
         answer = b""
     if len(answer) == 4:
         return int.from_bytes(answer, "big", signed=True)
-    line = f"Error: {argv[0]}: the warm server ended while it ran this job; it was not run again\n"
+    line = f"Error: {argv[0]}: the warm server ended while running this job; the job was not run again\n"
     posix.write(2, line.encode())
     return 1
 

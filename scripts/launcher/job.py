@@ -1,4 +1,4 @@
-"""What a forked child does to be the job: all that ``python -m`` would have had from its caller."""
+"""How a forked child becomes the job: it takes over all that ``python -m`` would get from its caller."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ _LIBRARY_PATH = [entry for entry in sys.path[not sys.flags.safe_path :] if entry
 
 def reason_to_refuse(request: Request, prefix: str) -> str | None:
     """
-    Tell why a job has to be left to plain python, or None.
+    Say why a job must be run as plain python, or None.
 
     Plain python, started by this client, would not be as this process is if variables that python
     reads only when it starts differ (``PYTHONHASHSEED``), or if the client's folder has a package

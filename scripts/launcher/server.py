@@ -70,7 +70,7 @@ KILL_AFTER_S = 5.0
 """How long a child may take to end after SIGTERM."""
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 FOLDER_PREFIX = "trialmake-"
-"""The server removes the folder of its socket only if it bears this name."""
+"""The server removes the folder of its socket only if it has this name."""
 
 
 class Job:
@@ -137,7 +137,7 @@ class Server:
 
     def warm_up(self, modules: Iterable[str]) -> None:
         """
-        Import modules one by one; serve whoever is waiting in between.
+        Import modules one by one; serve waiting clients in between.
 
         A job of a module that is still to come waits for it: a child that imports the clients of providers by
         itself takes a second and 60 MB, and hundreds of them would keep this process from getting there.
@@ -259,7 +259,7 @@ class Server:
         elif reason is None:
             self.start(job, request)
         else:
-            print(f"{request.module} is left to plain python: {reason}", flush=True)
+            print(f"{request.module} is run as plain python: {reason}", flush=True)
             self.drop(job)
 
     def start_held(self) -> None:
@@ -300,13 +300,13 @@ class Server:
         self.answer(job, code if code >= 0 else 128 - code)
 
     def answer(self, job: Job, code: int) -> None:
-        """Send the last word to a client, if it is still there."""
+        """Send the result to a client, if it is still there."""
         with contextlib.suppress(OSError):
             job.connection.send(code.to_bytes(4, "big", signed=True))
         self.drop(job)
 
     def abandon(self, job: Job) -> None:
-        """End the child of a job that nobody waits for any more; its client is told how it ended."""
+        """End the child of a job whose client no longer waits; the client is told how it ended."""
         if not job.pid:
             self.drop(job)
         elif job.kill_at is None:

@@ -179,5 +179,5 @@ def _reason(price: Price | None, cost: float | None, n_silent: int) -> str | Non
     if price is None:
         return "the model has no price"
     if cost is None:
-        return "no reply says how many tokens it took"
-    return f"{n_silent} replies do not say how many tokens they took: it cost more" if n_silent else None
+        return "no reply reports its tokens"
+    return f"{n_silent} replies do not report their tokens: the true cost is higher" if n_silent else None

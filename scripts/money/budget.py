@@ -65,7 +65,7 @@ def make_reserve(settings: Settings, trial: Trial) -> Callable[[Usage], float | 
             return None if needed is None else float(needed)
         if needed is None:
             raise ProviderError(
-                f"the model {trial.model!r} has no price, so budget_usd cannot be kept",
+                f"the model {trial.model!r} has no price, so budget_usd cannot be enforced",
                 where=trial.name,
                 fix=f"{price_line(settings.config, trial.model)}; or set budget_usd to null.",
             )

@@ -263,7 +263,7 @@ def _append(descriptor: int, line: bytes, path: Path) -> None:
     size = os.fstat(descriptor).st_size
     try:
         if os.write(descriptor, line) != len(line):
-            raise OSError("the disk took only a part")
+            raise OSError("only a part of it could be written")
         os.fsync(descriptor)
     except OSError as error:
         # Half a line would break the next one; a whole one that may not be on disk must not count.
@@ -271,7 +271,7 @@ def _append(descriptor: int, line: bytes, path: Path) -> None:
         raise StateError(
             f"the ledger cannot be written ({error.strerror or error})",
             where=str(path),
-            fix="Make room on the disk, then run again; nothing that was sent before is lost.",
+            fix="Free some space on the disk, then run again; nothing that was sent before is lost.",
         ) from None
 
 

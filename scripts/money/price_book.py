@@ -96,9 +96,9 @@ def _parse_prices(path: Path, _mtime_ns: int, _size: int) -> dict[str, Price]:
         return {key: Price.from_json(rates) for key, rates in read_json(path)["prices"].items()}
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         raise DataError(
-            "is not what a run's start has written",
+            "is not as the start of a run wrote it",
             where=str(path),
-            fix="Restore it; or delete it, and the run has the rates of today's table.",
+            fix="Restore it; or delete it, and the run uses the rates of today's table.",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a run would send: counted on every rendered request, while nothing is written and nothing is sent."""
+"""What a run would send: every rendered request is counted; nothing is written or sent."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from scripts.providers.options import service_digest
 from scripts.records import Item, Trial, Usage, digest, request_key
 
 TYPICAL_BYTES_PER_TOKEN = 4
-"""About what English text has; `BYTES_PER_TOKEN` errs upwards."""
+"""About right for English text; `BYTES_PER_TOKEN` overestimates."""
 
 TALLIES_AT_ONCE = 8
-"""So many groups of trials share one pass over the items: each keeps a look-up of its own."""
+"""How many groups of trials share one pass over the items; each keeps its own look-up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TrialForecast:
     n_sent: int
     """Requests that are paid: the run's ledger holds them or, with ``reuse: store``, another run's."""
     n_repeated: int
-    """Requests that are word for word another one of this trial, which is sent once."""
+    """Requests that are identical to another one of this trial, which is sent once."""
     input_tokens: int
     """Of the requests to send, estimated from above, as a budget reserves them."""
     output_limit: int
@@ -75,7 +75,7 @@ class TrialForecast:
         }
 
     def _cost(self, price: Price, typical: Usage, upper: Usage) -> dict[str, float | None]:
-        """Give the range of dollars; the typical request tells the tier of the typical figure."""
+        """Give the range of dollars; the typical request determines the tier of the typical figure."""
         usual = price.for_request((typical.input_tokens or 0) // max(self.n_to_send, 1))
         return span(_dollars(usual, typical), _dollars(price, upper))
 
@@ -95,7 +95,7 @@ class _Tally:
     """
     Counts the requests of trials whose bodies differ in numbers only.
 
-    A trial that has sent before is counted by itself, as what it has sent hangs on every key.
+    A trial that has sent before is counted by itself, as what it has sent depends on every key.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ def forecast_trials(settings: Settings) -> list[TrialForecast]:
 
 
 def _group(settings: Settings, trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Put together the trials of a prompt whose requests have the same texts, and so the same tokens."""
+    """Group the trials of a prompt whose requests have the same texts, and so the same tokens."""
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         texts = {key: value for key, value in trial.sampling.items() if isinstance(value, str | list | dict)}

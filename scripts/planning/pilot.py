@@ -1,4 +1,4 @@
-"""What a finished run teaches about the next one: how long answers are, and how much differences vary."""
+"""What a finished run shows about the next one: how long answers are, and how much differences vary."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read_pilot(experiments_dir: Path, run_id: str) -> Pilot:
     StateError
         If there is no such run, it compares nothing, or a compared trial has no scores yet.
     """
-    run_root = find_run(experiments_dir, run_id)
+    run_root = find_run([experiments_dir], run_id)
     trials = {trial.name: trial for trial in read_run_settings(run_root).trials}
     variances: dict[tuple[str, str], DifferenceVariance] = {}
     for trial in trials.values():
@@ -83,7 +83,7 @@ def read_pilot(experiments_dir: Path, run_id: str) -> Pilot:
         raise StateError(
             "no trial of the run has a baseline",
             where=str(run_root),
-            fix="Name a pilot that compares trials (trials.baseline).",
+            fix="Choose a pilot that compares trials (trials.baseline).",
         )
     return Pilot(run_id, _answer_tokens(run_root, trials), variances)
 
@@ -105,7 +105,7 @@ def _variance(trial: pd.DataFrame, baseline: pd.DataFrame, *, place: str) -> Dif
             trial.loc[common].to_numpy(dtype=float), baseline.loc[common].to_numpy(dtype=float)
         )
     except ValueError as error:
-        raise StateError(str(error), where=place, fix="Take a pilot with more items.") from None
+        raise StateError(str(error), where=place, fix="Use a pilot with more items.") from None
 
 
 def _answer_tokens(run_root: Path, trials: Mapping[str, Trial]) -> dict[tuple[str, str], float]:

@@ -17,9 +17,9 @@ MAX_ROWS = 40
 POWERS = ("power_80", "power_90")
 BUDGET_WORDS = {
     "enough": "enough, even if every answer is as long as it may be",
-    "maybe": "enough if answers are as long as is typical, but a batch that might pass it is refused",
-    "short": "not enough: what would pass it is refused",
-    "unpriced": "cannot be kept, as a model has no price: submit refuses it",
+    "maybe": "enough for answers of typical length, but a batch that might exceed it is refused",
+    "short": "not enough: batches that would exceed it are refused",
+    "unpriced": "cannot be enforced, because a model has no price: submit refuses the run",
 }
 
 
@@ -34,7 +34,7 @@ def render(plan: Mapping[str, Any]) -> RenderableType:
     parts.append(Text())
     parts += [Text(f"Warning: {warning}\n") for warning in plan.get("warnings", ())]
     if not plan["power"]["comparisons"]:
-        parts.append(Text("Nothing is compared: no trial has a baseline (trials.baseline)."))
+        parts.append(Text("No comparisons: no trial has a baseline (trials.baseline)."))
         return Group(*parts)
     groups = _group_comparisons(plan["power"]["comparisons"])
     parts += [_power_table(groups), Text(), _needed_table(groups), Text()]
@@ -49,9 +49,9 @@ def _head_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield items
     line = f"{plural(totals['n_trials'], 'trial')}, {plural(totals['n_requests'], 'request')}"
     if totals["n_sent"]:
-        line += f", {count(totals['n_sent'])} of them sent before and not counted below"
+        line += f", {count(totals['n_sent'])} of them already sent and not counted below"
     if totals["n_repeated"]:
-        line += f", {count(totals['n_repeated'])} equal to another one and sent once"
+        line += f", {count(totals['n_repeated'])} identical to another one and sent once"
     yield f"{line}."
 
 
@@ -112,7 +112,7 @@ def _money_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     shown = texts[0] if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"
     yield ""
     yield (
-        f"Ranges go from typical (four bytes of text to a token, {shown} tokens to an answer) to the most "
+        f"Ranges go from typical (four bytes of text per token, {shown} tokens per answer) to the maximum "
         "there can be (three bytes, every answer at full length). Requests that fail and are sent again "
         "come on top."
     )
@@ -121,7 +121,7 @@ def _money_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"Without a price: {plural(plan['totals']['n_without_price'], 'trial')}, not in the sum."
     budget = plan["budget"]
     if budget["spent_usd"]:
-        yield f"Spent or reserved by this run before: {dollars(budget['spent_usd'])}."
+        yield f"Already spent or reserved by this run: {dollars(budget['spent_usd'])}."
     if budget["budget_usd"] is None:
         yield "No budget is set (budget_usd)."
     else:
@@ -198,7 +198,7 @@ def _points(difference: float) -> str:
 def _needed_table(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     from rich.text import Text
 
-    table = _comparisons_table("Items needed to find a difference of so many points")
+    table = _comparisons_table("Items needed to detect a difference of so many points")
     table.add_column("power", justify="right", no_wrap=True)
     for needed in groups[0][1]["needed_items"]:
         table.add_column(f"{100 * needed['difference']:g}", justify="right", no_wrap=True)
@@ -226,8 +226,8 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
         )
     if power["is_clustered"]:
         yield (
-            "Items come in clusters, but count as independent here: the true figures are larger, the more "
-            "so the larger and the more alike the clusters are."
+            "Items are in clusters, but are treated as independent here: the true figures are larger, "
+            "above all if the clusters are large and their items alike."
         )
 
 
@@ -240,7 +240,7 @@ def _variance_line(variances: Sequence[Mapping[str, Any]], source: str) -> str:
     )
     parts = f"{between} between items; between replicates {trial} for the trial, {baseline} for its baseline"
     if source == "assumed":
-        return f"Variances assumed (Miller 2024, his example): {parts}. A pilot tells better: --pilot."
+        return f"Variances assumed (Miller 2024, his example): {parts}. A pilot gives better ones: --pilot."
     return f"Variances from {source}: {parts}."
 
 

@@ -57,7 +57,7 @@ class CallErrors:
             return NoBatchError(
                 f"{what} is not there",
                 where=self.where,
-                fix=f"Was {self.variable}, or the account, exchanged for another?{kept}",
+                fix=f"Was {self.variable}, or the account, replaced by another?{kept}",
             )
         return self.refusal(error) if _is_no(status) else self.busy(error)
 
@@ -74,9 +74,9 @@ class CallErrors:
         status = getattr(error, "status_code", None)
         if status == 429 and getattr(error, "code", None) not in NOTHING_LEFT:
             return self.busy(error)
-        fix = "Nothing was started. Mend what the provider names, then run again."
+        fix = "Nothing was started. Fix what the provider reports, then run again."
         if status in {401, 403}:
-            fix = f"Check {self.variable} and what its project may do; nothing was started."
+            fix = f"Check {self.variable} and what its project is allowed to do; nothing was started."
         return ProviderError(f"refused: {self._describe(error)}", where=self.where, fix=fix)
 
     def busy(self, error: Exception) -> BusyError:

@@ -41,7 +41,7 @@ def check_service(settings: Settings, account: str, base_url: str) -> None:
             "providers",
             "fireworks",
             "account",
-            fix="Write the id alone: what stands between the slashes of accounts/ID/models in the console.",
+            fix="Write only the id: what is between the slashes of accounts/ID/models in the console.",
         )
     if BASE_URL.fullmatch(base_url) is None:
         raise settings.error(
@@ -57,7 +57,7 @@ def check_model(settings: Settings, model: str, provider_model: str) -> None:
     """Refuse a name that no model of the provider has: such a job may wait for ever."""
     if MODEL.fullmatch(provider_model) is None:
         raise settings.error(
-            f"is {provider_model!r}, which is no full name of a model",
+            f"is {provider_model!r}, which is not a model's full name",
             "models",
             model,
             "model",

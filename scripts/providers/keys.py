@@ -39,7 +39,7 @@ def need_key(variable: str, provider: str) -> str:
         )
     if not KEY.fullmatch(key):
         raise ConfigError(
-            f"the value of {variable} holds spaces or characters that no key has",
+            f"the value of {variable} contains spaces or characters that no key has",
             where=f"provider {provider}",
             fix="Copy the key again; it is not shown here.",
         )

@@ -168,7 +168,7 @@ class Asker:
         return {"custom_id": key, "response": response, "error": None}
 
     def _busy(self, error: Exception, wait_s: float) -> BusyError:
-        what = f"no server is there ({self.server.describe(error)}): start it, or correct base_url"
+        what = f"the server cannot be reached ({self.server.describe(error)}): start it, or correct base_url"
         if hasattr(error, "status_code"):
             what = f"the server asks to wait ({self.server.describe(error)})"
         return BusyError(
@@ -182,8 +182,8 @@ class Asker:
         return ProviderError(
             f"refuses every request: {self.server.describe(error)}",
             where=self.server.where,
-            fix="Correct `model` or `base_url`, or set LOCAL_API_KEY if it wants a key; then run again. "
-            "What is answered is kept.",
+            fix="Correct `model` or `base_url`, or set LOCAL_API_KEY if it requires a key; then run again. "
+            "Answers that have arrived are kept.",
         )
 
 

@@ -87,12 +87,12 @@ class BookedBatches(Provider):
         Raises
         ------
         ProviderError
-            If it is not in the books.
+            If it is not recorded here.
         """
         folder = self.books / Path(batch_id).name
         if not (folder / "batch.json").is_file():
             raise ProviderError(
-                f"batch {batch_id} is not in the books",
+                f"batch {batch_id} is not recorded here",
                 where=str(self.books),
                 fix="Was the folder moved or emptied? Give the run a new run_id to start afresh.",
             )

@@ -50,9 +50,9 @@ def check_sampling(settings: Settings, trial: Trial, model: str, endpoint: str) 
         problem = find_problem(key, value, RANGES, WORDS)
         fix = f"Set {key} to null, or to what is allowed, for the trial {trial.name}."
         if problem is None and reasons and key in NOT_FOR_REASONING:
-            problem = f"is {value!r}, but the reasoning model {model} takes no {key}"
+            problem = f"is {value!r}, but the reasoning model {model} does not accept {key}"
             fix = f"Set {key}: null for its trials (null sends none)."
         if problem is None and endpoint == "/v1/responses" and key in CHAT_ONLY:
-            problem = f"is {value!r}, but the endpoint /v1/responses takes no {key}"
+            problem = f"is {value!r}, but the endpoint /v1/responses does not accept {key}"
         if problem is not None:
             raise settings.error(problem, "sampling", key, fix=fix)

@@ -63,7 +63,7 @@ class Replay(LocalBatches):
             cell = read_cell(row, place)
             if are_all_known and cell[2] not in known:
                 raise DataError(
-                    f"answers the item {cell[2]!r}, which no dataset holds",
+                    f"answers the item {cell[2]!r}, which is in no dataset",
                     where=place,
                     fix=f"Datasets: {shorten(item_ids)}. Delete the row, or add the item.",
                 )
@@ -153,7 +153,7 @@ def _check_model_is_recorded(
     models = {cell[0] for cell in lines}
     if model not in models:
         raise settings.error(
-            f"{recorded} holds no answer of {model!r}",
+            f"{recorded} has no answer of {model!r}",
             "models",
             model,
             fix=f"Recorded models: {shorten(models)}.",
@@ -162,7 +162,7 @@ def _check_model_is_recorded(
     for trial in settings.trials:
         if trial.model == model and trial.prompt not in prompts:
             raise settings.error(
-                f"{recorded} holds no answer of {model!r} to the prompt {trial.prompt!r}",
+                f"{recorded} has no answer of {model!r} to the prompt {trial.prompt!r}",
                 "trials",
                 fix=f"Recorded prompts of this model: {shorten(prompts)}.",
             )

@@ -87,7 +87,7 @@ class Simulated(LocalBatches):
             for prompt in rate if isinstance(rate, Mapping) else ():
                 if prompt not in prompts and prompt != "default":
                     raise settings.error(
-                        f"prompts does not define {prompt!r}",
+                        f"{prompt!r} is not defined under prompts",
                         "models",
                         model,
                         name,

@@ -216,7 +216,7 @@ def outcomes_drawing(trials: Sequence[Mapping[str, Any]]) -> Drawing:
     )
     return Drawing(
         name="outcomes",
-        title="What became of every request",
+        title="Outcome of every request",
         note="",
         columns=("trial", "n_requests", *outcomes),
         numbers=tuple(

@@ -25,7 +25,7 @@ def methods_paragraph(
     run : mapping
         What ``summary.json`` holds.
     methods : Methods
-        Every setting that a number hangs on.
+        Every setting that a number depends on.
     costs : mapping
         What ``costs.json`` holds, by trial.
     """
@@ -46,7 +46,7 @@ def _design(run: Mapping[str, Any], methods: Methods) -> str:
     trials = run["trials"]
     sizes = {name: part["n_items"] for trial in trials for name, part in trial["by_dataset"].items()}
     datasets = _listed(
-        f"{name} ({plural(n, 'question')}, scored by {methods.scorers.get(name, 'a scorer not recorded')})"
+        f"{name} ({plural(n, 'question')}, scored by {methods.scorers.get(name, 'an unrecorded scorer')})"
         for name, n in sizes.items()
     )
     n_requests = count(sum(trial["n_requests"] for trial in trials))
@@ -98,7 +98,7 @@ def _failures(run: Mapping[str, Any]) -> str:
     }
     said = _listed(f"{count(n)} {name}" for name, n in totals.items() if n)
     rule = "A request without an answer has no score, and its question is left out of the comparison."
-    return f"{rule} Such requests: {said}." if said else f"{rule} There was none."
+    return f"{rule} Requests without an answer: {said}." if said else f"{rule} There were none."
 
 
 def _statistics(run: Mapping[str, Any], methods: Methods) -> str:
@@ -132,7 +132,7 @@ def _prices(costs: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _software(run: Mapping[str, Any], methods: Methods) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in methods.versions.items())
-    return f"Run {run['run_id']}, with {versions or 'versions that are not recorded'}."
+    return f"Run {run['run_id']}, with {versions or 'unrecorded versions'}."
 
 
 def _listed(names: Iterable[Any]) -> str:

@@ -98,7 +98,7 @@ class PromptText:
 
 @dataclasses.dataclass(frozen=True)
 class Methods:
-    """Every setting that a number of the report hangs on."""
+    """Every setting that a number of the report depends on."""
 
     scorers: Mapping[str, str]
     """The scorer of each dataset."""

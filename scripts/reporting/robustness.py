@@ -104,7 +104,7 @@ def headline_note(effect: Mapping[str, Any]) -> str:
     >>> found = {"detectable_difference": {"power_80": 0.105}}
     >>> effect = {"difference": 0.02, "verdict": "inconclusive", "unbalanced": False, "sensitivity": found}
     >>> headline_note(effect).replace(SPACE, " ")
-    'This run could have shown 10.5 points or more with 80 % power.'
+    'This run could have detected 10.5 points or more with 80 % power.'
     """
     if finite(effect["difference"]) is None:
         return ""
@@ -114,7 +114,9 @@ def headline_note(effect: Mapping[str, Any]) -> str:
         parts += [worst] if (worst := _worst_words(_part(effect, "worst_case"))) else []
     size = finite((_part(effect, "detectable_difference") or {}).get("power_80"))
     if effect["verdict"] == "inconclusive" and size is not None:
-        parts.append(f"This run could have shown {decimal(100 * size)} points or more with 80{SPACE}% power.")
+        parts.append(
+            f"This run could have detected {decimal(100 * size)} points or more with 80{SPACE}% power."
+        )
     return " ".join(parts)
 
 
@@ -122,7 +124,7 @@ def _worst_words(worst: Mapping[str, Any] | None) -> str:
     if not worst or finite(worst["lowest"]) is None:
         return ""
     text = (
-        f"Whatever the missing answers were, the difference lies between {points(worst['lowest'])} and "
+        f"Whatever the missing answers were, the difference is between {points(worst['lowest'])} and "
         f"{points(worst['highest'])} points"
     )
     limits = interval(worst["low"], worst["high"])
@@ -146,7 +148,7 @@ def _estimate(part: Mapping[str, Any], name: str = "estimate") -> str:
     text = points(part[name]) if finite(part.get(name)) is not None else ""
     if low is None or high is None:
         return f"{text} points, no interval".strip()
-    side = "includes zero" if low <= 0 <= high else "leaves out zero"
+    side = "includes zero" if low <= 0 <= high else "excludes zero"
     limits = interval(low, high)
     return f"{text} points ({limits}); {side}" if text else f"{limits} points; {side}"
 
@@ -263,12 +265,12 @@ def _detectable(effect: Mapping[str, Any], _: float) -> Found:
     if part is None:
         return None
     if finite(part["power_80"]) is None or finite(part["power_90"]) is None:
-        return Absent("smallest difference that could be shown", _none_reason(part))
+        return Absent("smallest detectable difference", _none_reason(part))
     answer = (
         f"{decimal(100 * part['power_80'])} points or more with 80{SPACE}% power, "
         f"{decimal(100 * part['power_90'])} with 90{SPACE}%"
     )
-    return Check("What could a run of this size have shown?", answer, part["method"])
+    return Check("What could a run of this size have detected?", answer, part["method"])
 
 
 def _meta(effect: Mapping[str, Any], _: float) -> Found:
@@ -279,7 +281,7 @@ def _meta(effect: Mapping[str, Any], _: float) -> Found:
         return Absent("mean over datasets", _none_reason(part))
     answer = f"{_estimate(part, 'effect')}; {p_words(part['p_value'])}"
     if finite(part["i_squared"]) is not None:
-        answer += f"; {percent(part['i_squared'])} of the variation lies between datasets"
+        answer += f"; {percent(part['i_squared'])} of the variation is between datasets"
     if finite(part["prediction_low"]) is not None:
         answer += f"; in one more dataset {interval(part['prediction_low'], part['prediction_high'])}"
     return Check("On other datasets like these?", answer, part["method"])
@@ -304,7 +306,7 @@ def _selective(effect: Mapping[str, Any], _: float) -> Found:
         return None
     if finite(part["mean"]) is None:
         return Absent("accuracy of the answers given", _none_reason(part))
-    return Check("Among the answers given, abstentions aside?", _estimate(part, "mean"), part["method"])
+    return Check("Among the answers given, without abstentions?", _estimate(part, "mean"), part["method"])
 
 
 def _variance(effect: Mapping[str, Any], _: float) -> Found:
@@ -335,8 +337,8 @@ MAKERS: Sequence[Callable[[Mapping[str, Any], float], Found]] = (
     _interval_check("bootstrap", "bootstrap interval", "With an interval by the bootstrap?"),
     _interval_check("newcombe", "Newcombe's interval", "With Newcombe's interval?"),
     _interval_check("hodges_lehmann", "Hodges–Lehmann interval", "For the typical question, not the mean?"),
-    _test_check("mid_p", "mid-p test", "With the less cautious mid-p test?"),
-    _test_check("wilcoxon", "Wilcoxon's test", "With a test of ranks?"),
+    _test_check("mid_p", "mid-p test", "With the less conservative mid-p test?"),
+    _test_check("wilcoxon", "Wilcoxon's test", "With a rank test?"),
     _posterior,
     _margin,
     _worst_case,

@@ -190,7 +190,7 @@ def _efficient(pairs: Sequence[tuple[float, float]]) -> set[int]:
 
 
 _WIDTH, _HEIGHT, _LETTER, _LINE = 860, 340, 6.4, 13
-"""Usual pixels of a drawing, of a letter and of a line: whether labels overlap hangs on the screen."""
+"""Usual pixels of a drawing, of a letter and of a line: whether labels overlap depends on the screen."""
 
 _LABEL_PLACES = tuple((dx, dy) for dy in (-5, 14, -19, 28, -33) for dx in (10, -10))
 

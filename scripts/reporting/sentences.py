@@ -207,7 +207,7 @@ def omnibus_words(tests: Iterable[Mapping[str, Any]], metric: str, *, confidence
     numbers = f"{method}: χ² = {compact(test['statistic'])}, df {test['df']}, {p_words(p_value)}"
     items = plural(test["n_items"], "question")
     if test["n_incomplete"]:
-        items += f" that all have a score for, {count(test['n_incomplete'])} left out"
+        items += f" for which all have a score, {count(test['n_incomplete'])} left out"
     return f"{trials} {claim} ({numbers}, {items})."
 
 
@@ -238,7 +238,7 @@ def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[st
             "Unit",
             "The replicates of an item are averaged first; the item, or the cluster it belongs to, is the "
             "unit of every interval, test and resampling. A request without an answer has no score: it is "
-            "counted as what it is, and never as wrong.",
+            "counted by its outcome, and never as wrong.",
         ),
         ("Datasets", "Over all datasets every item counts once, so a larger dataset weighs more."),
         (
@@ -264,8 +264,8 @@ def verdict_rule(confidence_level: float, margin: float | None) -> str:
         return (
             "No equivalence margin is set, so no trial is called equivalent. Better or worse: the p-value, "
             "adjusted where the metric belongs to the declared family, is below "
-            f"{significance_level(confidence_level):g}. Inconclusive: it is not; this is no sign that the "
-            "two are equal."
+            f"{significance_level(confidence_level):g}. Inconclusive: it is not; this is no evidence "
+            "that the two are equal."
         )
     return VERDICT_RULE.format(
         significance_level=significance_level(confidence_level),
@@ -286,7 +286,7 @@ def multiplicity(methods: Methods) -> str:
         return "The p-values are not adjusted for the number of comparisons."
     return (
         f"{adjustment_name(methods.adjustment)} adjustment over the effects of all trials on {family}. Over "
-        "all datasets they form one family; those of each single dataset form a family of their own. The "
+        "all datasets they form one family; those on each single dataset form a separate family. The "
         "p-values of other metrics are not adjusted."
     )
 

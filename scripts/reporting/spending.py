@@ -125,14 +125,14 @@ def batch_rate_note(price: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> batch_rate_note({"batch_rate": "defaulted", "batch_multiplier": 1.0})
-    'no batch rate is listed, so the plain rates were used: batches may have cost less'
+    'no batch rate is listed, so the standard rates were used: batches may have cost less'
     >>> batch_rate_note({"batch_rate": "defaulted", "batch_multiplier": 0.5})
     'no batch factor is configured, so 0.5 was assumed'
     """
     if price.get("batch_rate") != "defaulted":
         return ""
     if price["batch_multiplier"] == 1:
-        return "no batch rate is listed, so the plain rates were used: batches may have cost less"
+        return "no batch rate is listed, so the standard rates were used: batches may have cost less"
     return f"no batch factor is configured, so {price['batch_multiplier']:g} was assumed"
 
 

@@ -51,14 +51,14 @@ def precision_notes(stats: Mapping[str, Any]) -> list[str]:
     notes = [
         f"More questions or more replicates? {_capital(more_words(part))}."
         if part["more_of"] is not None
-        else f"Whether more questions or more replicates would help is not known: {part['reason']}."
+        else f"Whether more questions or more replicates would help is unknown: {part['reason']}."
     ]
     design = part.get("design_effect") or {}
     if finite(design.get("design_effect")) is not None and design["n_clusters"] < design["n_items"]:
         notes.append(
             f"Clusters: {plural(design['n_items'], 'question')} in {count(design['n_clusters'])} clusters "
-            f"tell as much as {count(design['effective_items'])} independent ones (design effect "
-            f"{compact(design['design_effect'])})."
+            f"carry as much information as {count(design['effective_items'])} independent ones "
+            f"(design effect {compact(design['design_effect'])})."
         )
     return notes
 
@@ -93,7 +93,7 @@ def answering_notes(stats: Mapping[str, Any]) -> list[str]:
     if part is None:
         return []
     if part["coverage"] is None:
-        return [f"How much it answers is not known: {part['reason']}."]
+        return [f"How much it answers is unknown: {part['reason']}."]
     coverage, accuracy = part["coverage"], part["accuracy"]
     notes = [
         f"It answers {_mean_words(coverage)} of what it is asked, and {_mean_words(accuracy)} of these "
@@ -103,7 +103,7 @@ def answering_notes(stats: Mapping[str, Any]) -> list[str]:
     ]
     if part["n_left_out"]:
         left_out = plural(part["n_left_out"], "question")
-        notes.append(f"Left out: {left_out} whose scorer does not tell abstentions apart.")
+        notes.append(f"Left out: {left_out} whose scorer does not identify abstentions.")
     curve = part["risk_coverage"]
     if finite(curve["aurc"]) is not None:
         notes.append(
@@ -172,9 +172,9 @@ def subgroups(effect: Mapping[str, Any], *, confidence_level: float) -> Subgroup
 def _field_note(part: Mapping[str, Any], confidence_level: float) -> str:
     test = part["interaction"]
     if finite(test["p_value"]) is None:
-        said = f"no test whether the groups differ: {test['reason']}"
+        said = f"no test of whether the groups differ: {test['reason']}"
     else:
-        is_clear = "no clear sign that the effect differs between the groups"
+        is_clear = "no clear evidence that the effect differs between the groups"
         if test["p_value"] < significance_level(confidence_level):
             is_clear = "the effect seems to differ between the groups"
         said = f"{is_clear} (interaction {p_words(test['p_value'])}, {test['method']})"

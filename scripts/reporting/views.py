@@ -30,7 +30,7 @@ GROUP_TITLES = {
     "right": "Right",
     "wrong": "Wrong",
     "abstained": "Abstained",
-    "failed": "Without a whole answer",
+    "failed": "Without a complete answer",
 }
 """Headings of the kinds of examples."""
 
@@ -220,7 +220,9 @@ def _block_view(block: embed.Block, *, trial: str, baseline: str | None) -> dict
     notes = []
     if block.n_shown < block.n_items:
         left_out = plural(block.n_items - block.n_shown, "question")
-        notes.append(f"Not here: {left_out} of the trial; those that differ come first, no kind is left out.")
+        notes.append(
+            f"Not shown: {left_out} of the trial; those that differ come first; every kind is represented."
+        )
     if block.is_cut:
         context = embed.context_limit(block.text_limit)
         also = "" if context == block.text_limit else f", contexts to {count(context)}"

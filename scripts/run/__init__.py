@@ -1,1 +1,1 @@
-"""A run in its folder: its state, lock, stop sentinel, jobs and where its files lie."""
+"""A run in its folder: its state, lock, stop file, jobs and paths."""

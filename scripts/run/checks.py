@@ -121,17 +121,17 @@ def _check_trials(settings: Settings) -> None:
         for key, value in trial.sampling.items():
             if adapter.parameters is not None and value is not None and key not in adapter.parameters:
                 raise settings.error(
-                    f"{adapter.name} does not take {key!r}{did_you_mean(key, sorted(adapter.parameters))}",
+                    f"{adapter.name} does not support {key!r}{did_you_mean(key, sorted(adapter.parameters))}",
                     "sampling",
                     key,
-                    fix=f"It takes: {shorten(adapter.parameters, limit=20)}.",
+                    fix=f"It supports: {shorten(adapter.parameters, limit=20)}.",
                 )
         if adapter.needs_texts and "user" not in settings.config["prompts"][trial.prompt]:
             raise settings.error(
                 "has no user text",
                 "prompts",
                 trial.prompt,
-                fix=f"Add `user:`; {adapter.name} has to send something.",
+                fix=f"Add `user:`; {adapter.name} needs something to send.",
             )
 
 
@@ -151,15 +151,17 @@ def _check_prices(settings: Settings) -> None:
 
 
 def _check_decisions(settings: Settings) -> None:
-    """Refuse a decision about a shard of no trial, and two about one shard."""
+    """Refuse a decision about an unknown trial's shard, and two decisions about the same shard."""
     adopted, resubmitted = settings.config["adopt"], settings.config["resubmit"]
     named = [("adopt", shard) for shard in adopted] + [("resubmit", shard) for shard in resubmitted]
     for key, shard in named:
         trial = shard.rpartition("/")[0]
         if trial not in settings.trial_by_name:
             hint = did_you_mean(trial, list(settings.trial_by_name))
-            raise settings.error(f"no trial is called {trial!r}{hint}", key, fix="Copy it from the message.")
+            raise settings.error(f"there is no trial {trial!r}{hint}", key, fix="Copy it from the message.")
     if both := set(adopted) & set(resubmitted):
         raise settings.error(
-            f"{shorten(both)} stands under adopt as well", "resubmit", fix="Either its batch is there or not."
+            f"{shorten(both)} is listed under adopt as well",
+            "resubmit",
+            fix="Keep one of them: either its batch exists or it does not.",
         )

@@ -1,4 +1,4 @@
-"""What tells one content of a file from another."""
+"""What distinguishes one content of a file from another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.run.paths import RunPaths
 
 def identify_unchanged(path: Path, paths: RunPaths) -> dict[str, Any]:
     """
-    Identify a file, and refuse one that is not as the phase that made it has left it.
+    Identify a file, and refuse one that was changed after the phase that made it.
 
     Raises
     ------
@@ -25,14 +25,14 @@ def identify_unchanged(path: Path, paths: RunPaths) -> dict[str, Any]:
         made = outputs.get(paths.key(path)) or outputs.get(str(path))
         if made is not None and made["sha256"] != print_["sha256"]:
             raise DataError(
-                "has changed since it was made",
+                "has been changed since it was made",
                 where=str(path),
-                fix="Delete it and run again: it is made anew.",
+                fix="Delete it and run again: it is remade.",
             )
     return print_
 
 
 def identify(path: Path) -> dict[str, Any]:
-    """Say what tells one content of a file from another: size, mtime in ns, SHA-256."""
+    """Give what distinguishes one content of a file from another: size, mtime in ns, SHA-256."""
     status = path.stat()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file_sha256(path)}

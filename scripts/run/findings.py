@@ -26,14 +26,14 @@ class Finding:
     is_ready: bool
     """Whether everything that it reads is done."""
     was_made: bool = False
-    """Whether it was done at some time, even if that is out of date."""
+    """Whether it was ever done, even if that is out of date."""
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
 
 
 class RunView:
-    """A look at a run's folder; remembers the records that have not changed since the last look."""
+    """A view of a run's folder; remembers the records that have not changed since the last look."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -100,7 +100,7 @@ class RunView:
             return False
 
     def _read_error(self, unit: Unit) -> str | None:
-        """Why the last try failed; None if it did not."""
+        """Why the last attempt failed; None if it did not."""
         if self._stat(unit.error) is None:
             return self.reasons.get(unit.error)
         said = (self._read(unit.error) or {}).get("error")

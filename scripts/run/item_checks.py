@@ -145,11 +145,11 @@ def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
     for place, key in enumerate(settings.config["stats"]["subgroups"]):
         if key in OWN_FIELDS or key == "dataset":
             raise settings.error(
-                f"{key!r} is not a further field of the items",
+                f"{key!r} is not one of the dataset's own fields",
                 "stats",
                 "subgroups",
                 place,
-                fix="Leave it out; datasets and unanswerable items are groups anyway.",
+                fix="Leave it out; datasets and unanswerable items are always groups.",
             )
         if key not in known:
             raise settings.error(
@@ -162,19 +162,19 @@ def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
 
 
 def _check_can_group(key: str, item: Item, path: Path) -> None:
-    """Refuse a value that makes no group: a list, an object, or an infinity."""
+    """Refuse a value that cannot form a group: a list, an object, or an infinity."""
     value = item.fields.get(key)
     is_number = isinstance(value, int | float) and (value != value or abs(value) <= sys.float_info.max)
     if value is not None and not isinstance(value, str) and not is_number:
         raise DataError(
-            f"the field {key!r} is {value!r:.40}, which makes no group",
+            f"the field {key!r} is {value!r:.40}, which cannot form a group",
             where=f"{path}, item {item.id!r}",
             fix="Use a text, true or false, or a number; or leave it out of stats.subgroups.",
         )
 
 
 def _check_can_score(scorer: Scorer, item: Item, path: Path) -> None:
-    """Refuse an item that its scorer can make nothing of, such as a text where a number is due."""
+    """Refuse an item that its scorer cannot use, such as a text where a number is expected."""
     try:
         scorer.score(item.answers[0] if item.answers else "", item)
     except ValueError as error:

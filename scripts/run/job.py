@@ -1,4 +1,4 @@
-"""What every phase's command has in common: options, settings, clear errors, a record of what was made."""
+"""What all phases' commands have in common: options, settings, clear errors, a record of what was made."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Job:
 
     @property
     def error_path(self) -> Path:
-        """Why the last try failed."""
+        """Why the last attempt failed."""
         return RunPaths(self.run).error(self.phase, self.unit)
 
 
 def phase_parser(phase: str, purpose: str, *, unit: str = "trial") -> argparse.ArgumentParser:
-    """Start a phase's command line with the options that all of them have."""
+    """Start a phase's command line with the options common to all phases."""
     parser = argparse.ArgumentParser(prog=f"python -m scripts.{phase}", description=purpose)
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     if unit:
@@ -68,7 +68,6 @@ def phase_job(job: Job) -> Iterator[Settings]:
     with user_errors(), keeping_error(job.error_path):
         inputs = {paths.key(path): identify_unchanged(path, paths) for path in job.inputs}
         yield read_run_settings(job.run)
-        follow_inputs(job.outputs, job.inputs)
         record = {
             "schema_version": SCHEMA_VERSION,
             "phase": job.phase,
@@ -80,7 +79,6 @@ def phase_job(job: Job) -> Iterator[Settings]:
             "outputs": {paths.key(path): identify(path) for path in job.outputs},
         }
         write_json(job.made_path, record)
-        follow_inputs([job.made_path], job.inputs)
 
 
 @contextlib.contextmanager
@@ -113,19 +111,6 @@ def _keep_error(path: Path, error: str) -> None:
     # The reason is printed all the same: a full disk must not hide it behind another error.
     with contextlib.suppress(OSError):
         write_json(path, {"at": now(), "error": error.encode("utf-8", "replace").decode()})
-
-
-def follow_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """
-    Date outputs no earlier than their inputs.
-
-    Inputs may be dated in the future (another machine's clock, a clock that was set back); Snakemake takes
-    an output that is older than its input for a broken one.
-    """
-    newest = max((path.stat().st_mtime_ns for path in inputs), default=0)
-    if newest > time.time_ns():
-        for path in outputs:
-            os.utime(path, ns=(newest, newest))
 
 
 def trial_job(

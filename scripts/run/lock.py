@@ -1,4 +1,4 @@
-"""The lock of a run: one process works on it at a time, and a dead one does not block."""
+"""The lock of a run: only one process works on it at a time, and a dead one blocks nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from scripts.errors import StateError
 from scripts.run.paths import RunPaths
 
 LOOK_OVER_S = 0.2
-"""Who only reads who holds the lock is in the way for a moment; it is over by then."""
+"""A process that only reads who holds the lock blocks it for a moment; by then that is over."""
 
 
 class RunLock:
     """
     An advisory lock (`flock`) on a file of the run's folder, which says who holds it.
 
-    It dies with its process, however that ends, and holds across hosts on a shared file system.
+    It ends with its process, however that ends, and works across hosts on a shared file system.
     """
 
     def __init__(self, run_root: Path) -> None:
@@ -43,7 +43,7 @@ class RunLock:
         if not _take(handle):
             handle.close()
             raise StateError(
-                f"another process works on this run: {read_holder(self.path.parent) or 'unknown'}",
+                f"another process is working on this run: {read_holder(self.path.parent) or 'unknown'}",
                 where=str(self.path.parent),
                 fix="Wait until it has ended, or ask it to stop; then start again.",
             )
@@ -53,7 +53,7 @@ class RunLock:
         self._handle = handle
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock, if it is held."""
         if self._handle is not None:
             with contextlib.suppress(OSError):  # a disk that cannot be written keeps the text, not the lock
                 self._handle.truncate(0)
@@ -69,7 +69,7 @@ class RunLock:
 
 
 def _take(handle: IO[str]) -> bool:
-    """Take the lock; try again where it may only be somebody's look at it that is in the way."""
+    """Take the lock; retry while another process may only be reading who holds it."""
     deadline = time.monotonic() + LOOK_OVER_S
     while True:
         try:
@@ -83,13 +83,13 @@ def _take(handle: IO[str]) -> bool:
 
 
 def read_holder(run_root: Path) -> str | None:
-    """Say who works on the run now (host, pid, since when); None if nobody does."""
+    """Say who is working on the run now (host, pid, since when); None if nobody is."""
     try:
         with RunPaths(run_root).lock.open(encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return handle.read().strip() or "a process that does not say"
+                return handle.read().strip() or "an unknown process"
     except (FileNotFoundError, NotADirectoryError):
         return None
     return None

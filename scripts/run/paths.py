@@ -1,4 +1,4 @@
-"""Where every file of a run lies: the one place that spells their names."""
+"""Where every file of a run is: the only place that spells their names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ INSIDE = "<run>/"
 """Begins the name of a file of the run in records."""
 
 EVENTS_FILE = "events.jsonl"
-"""What a trial's ledger is written in."""
+"""The file of a trial's ledger."""
 
 ALL_LEDGERS = f"run_*/ledger/*/{EVENTS_FILE}"
-"""The ledgers of all runs, below the folder of all runs."""
+"""The ledgers of all runs, relative to the folder of all runs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +40,12 @@ class RunPaths:
 
     @classmethod
     def of(cls, experiments_dir: str | Path, run_id: str) -> RunPaths:
-        """Find the folder of the run `run_id` below the folder of all runs."""
+        """Find the folder of the run `run_id` in the folder of all runs."""
         return cls(Path(experiments_dir) / f"run_{run_id}")
 
     @property
     def run_id(self) -> str:
-        """Name of the run, as its folder has it."""
+        """Name of the run, from its folder."""
         return self.root.name.removeprefix("run_")
 
     @property
@@ -85,7 +85,7 @@ class RunPaths:
 
     @property
     def prices(self) -> Path:
-        """What the table of prices said of the run's models when they were first asked."""
+        """What the price table said about the run's models when it was first consulted."""
         return self.root / "prices.json"
 
     @property
@@ -126,7 +126,7 @@ class RunPaths:
         return self.root / "trials"
 
     def trial(self, name: str) -> Path:
-        """A trial written down, so that a job need not expand them all."""
+        """A trial on its own, so that a job need not expand them all."""
         return self.trials / name / "trial.json"
 
     def folder(self, phase: str, unit: str) -> Path:
@@ -176,13 +176,13 @@ class RunPaths:
         return self.folder(phase, unit) / f"{name}.made.json"
 
     def error(self, phase: str, unit: str) -> Path:
-        """Why the last try to make outputs failed, beside them."""
+        """Why the last attempt to make the outputs failed, beside them."""
         made = self.made(phase, unit)
         stem = made.name.removesuffix(".made.json").removesuffix(".done.json")
         return made.with_name(f"{stem}.error.json")
 
     def marker(self, phase: str) -> Path:
-        """What says that all trials have done a phase."""
+        """The file that says that all trials have completed a phase."""
         return self.folder("mark", phase) / f"{phase}.done.json"
 
     @property

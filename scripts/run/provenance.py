@@ -24,7 +24,7 @@ NOBODY = Item("", "", ())
 
 def made_from(settings: Settings, phase: str, unit: str) -> str:
     """
-    Digest of all that one output is made from beside its input files.
+    Digest of everything that one output is made from besides its input files.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     phase : str
         One of `PHASES`.
     unit : str
-        A dataset (prepare) or a trial; an empty text is the whole run (report).
+        A dataset (prepare) or a trial; an empty text means the whole run (report).
     """
     about: dict[str, Any] = {"phase": phase, "code": phase_code_digest(phase)}
     config = settings.config

@@ -20,7 +20,7 @@ from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.records import PHASES, digest
 from scripts.run.findings import Finding, RunView
-from scripts.run.folder import present_settings
+from scripts.run.folder import present_run
 from scripts.run.lock import RunLock, read_holder
 from scripts.run.paths import RunPaths
 from scripts.run.stop import make_stop_token
@@ -28,7 +28,7 @@ from scripts.run.units import MARK
 
 STATE_VERSION = 2
 ENDINGS = {"stopped": "stopped", "failed": "failed", "running": "interrupted", "interrupted": "interrupted"}
-"""How a run ended, by the last word of a process that is not there any more."""
+"""How a run ended, as last recorded by a process that no longer exists."""
 
 
 def read_last_state(run_root: Path) -> dict[str, Any] | None:
@@ -41,12 +41,12 @@ def read_last_state(run_root: Path) -> dict[str, Any] | None:
 
 
 def last_ending(run_root: Path) -> str | None:
-    """How the last process that worked on a run ended, where that is known; a killed one could not say."""
+    """How the last process that worked on a run ended, if known; a killed one could not say."""
     return ENDINGS.get(str((read_last_state(run_root) or {}).get("status")))
 
 
 def present_state(settings: Settings) -> dict[str, Any]:
-    """Derive the state of a run at this moment, whoever works on it or has stopped doing so."""
+    """Derive the state of a run at this moment, whether or not a process is working on it."""
     is_live = read_holder(settings.run_root) is not None
     return derive_state(
         RunView(settings),
@@ -67,10 +67,10 @@ def sync_run_state(run_root: str | os.PathLike[str]) -> dict[str, Any]:
     ConfigError
         If the run has no configuration that can be read.
     """
-    settings = present_settings(Path(run_root))
-    state = present_state(settings)
-    with contextlib.suppress(StateError), RunLock(settings.run_root):
-        write_json(settings.paths.state, state)
+    with present_run(Path(run_root)) as settings:
+        state = present_state(settings)
+        with contextlib.suppress(StateError), RunLock(settings.run_root):
+            write_json(settings.paths.state, state)
     return state
 
 
@@ -87,9 +87,9 @@ def derive_state(
     is_live : bool
         Whether a process is working on it now.
     ended : str, optional
-        How the last process ended, where that is known: ``stopped``, ``failed`` or ``interrupted``.
+        How the last process ended, if known: ``stopped``, ``failed`` or ``interrupted``.
     stop_requested : bool
-        Whether somebody asks the run to stop.
+        Whether the run has been asked to stop.
     """
     findings = view.look()
     status = _run_status(findings, is_live=is_live, ended=ended)

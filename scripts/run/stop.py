@@ -1,4 +1,4 @@
-"""The stop sentinel: a file STOP_REQUESTED in a run's folder asks the run to stop."""
+"""The stop file: STOP_REQUESTED in a run's folder asks the run to stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scripts.experiment.settings import Settings
 
 MAX_TEXT = 500
-"""As many bytes of the file are shown."""
+"""At most so many bytes of the file are shown."""
 
 HOLDER_VARIABLE = "TRIALMAKE_RUN_HOLDER"
 """Tells a job, by its environment, which process holds the run's lock."""
@@ -30,7 +30,7 @@ LEFT_THERE_VARIABLE = "TRIALMAKE_STALE_STOP"
 
 
 class StopRequested(StateError):  # noqa: N818 - it is no fault, but an answer to a request
-    """Somebody asked the run to stop, and this process obeys."""
+    """The run was asked to stop, and this process complies."""
 
 
 class StopToken:
@@ -42,10 +42,10 @@ class StopToken:
     run_root : path-like
         The run's folder.
     ignore_file : bool
-        Take no notice of the file.
+        Ignore the file.
     stale_minutes : float, optional
-        A file older than this (by its mtime, at the moment of the look) asks nothing; None: never stale.
-        An mtime in the future is the clock of another machine, not age.
+        A file older than this (by its mtime when it is looked at) is ignored; None: never stale.
+        An mtime in the future is another machine's clock, not age.
     left_there : str, optional
         Identity (see `StopToken.identity`) of a stale file that could not be set aside: it asks nothing.
     """
@@ -73,7 +73,7 @@ class StopToken:
         write_text(self.path, dump_line({"requested_by": who, "requested_at": now, "reason": why}))
 
     def is_set(self) -> bool:
-        """Whether the run should stop now: by the file, or because its main process was told to end."""
+        """Whether the run should stop now: because of the file, or because its main process was told to."""
         return self.is_requested() or self.drain_path.exists()
 
     def is_requested(self) -> bool:
@@ -92,7 +92,7 @@ class StopToken:
 
     def check(self) -> None:
         """
-        End here if the run should stop.
+        Raise an error if the run should stop.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class StopToken:
         if self.is_set():
             is_file = self.is_requested()
             raise StopRequested(
-                f"a stop is requested ({self.describe()})" if is_file else "the run was told to end",
+                f"a stop is requested ({self.describe()})" if is_file else "the run was told to stop",
                 where=str(self.path if is_file else self.drain_path),
                 fix="Paid batches stay at the provider; start the run again to collect them.",
             )
@@ -139,7 +139,7 @@ class StopToken:
 
     def set_aside(self, label: str) -> Path | None:
         """
-        Rename the file to ``STOP_REQUESTED.<label>.<UTC>``, a second later for each such name that is taken.
+        Rename the file to ``STOP_REQUESTED.<label>.<UTC>``, one second later for each such name that exists.
 
         Returns
         -------
@@ -171,7 +171,7 @@ def _read_start(path: Path) -> bytes:
 
 
 def _user() -> str:
-    """Name the user; a container may run under a number that has no name."""
+    """Name the user; a container may run under a user id without a name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -182,7 +182,7 @@ class JobStopToken(StopToken):
     """
     The stop token of a waiting job, which also ends when the run's main process is gone (kill -9).
 
-    The main process tells its jobs who it is; a job that is started by hand just goes on.
+    The main process tells its jobs who it is; a job that is started by hand is not affected.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -190,7 +190,7 @@ class JobStopToken(StopToken):
         self.holder = os.environ.get(HOLDER_VARIABLE) or None
 
     def check(self) -> None:
-        """End here if the run should stop, or if it has lost its main process: see `StopToken.check`."""
+        """Raise an error if the run should stop or has lost its main process: see `StopToken.check`."""
         super().check()
         if self.holder is not None and read_holder(self.run_root) != self.holder:
             raise StopRequested(

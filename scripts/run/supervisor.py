@@ -1,5 +1,5 @@
 """
-What Snakemake's main process does beside running jobs: the run's lock, stops and signals, ``run_state.json``.
+What Snakemake's main process does besides running jobs: the lock, stops and signals, ``run_state.json``.
 
 Only the process that holds the run's lock writes the state.
 """
@@ -27,6 +27,7 @@ from scripts.launcher.server import WARM_MODULES
 from scripts.money.price_book import record_prices
 from scripts.providers import adapter_modules
 from scripts.run.findings import RunView
+from scripts.run.folder import POINTER, describe_start
 from scripts.run.helpers import Helpers
 from scripts.run.lock import RunLock, read_holder
 from scripts.run.state import derive_state, last_ending
@@ -43,7 +44,7 @@ REPEAT_S = {signal.SIGINT: 0.05, signal.SIGTERM: 2.0, signal.SIGHUP: 2.0}
 
 class Supervisor:
     """
-    One run's main process, from the first job to the last word.
+    One run's main process, from the first job to the final state.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class Supervisor:
 
     def start(self) -> None:
         """
-        Take the run's lock, heed the stop sentinel, write what jobs read, and watch from now on.
+        Take the run's lock, check for a stop request, write what jobs read, and start watching.
 
         Raises
         ------
@@ -117,7 +118,7 @@ class Supervisor:
         """
         List what jobs load, in the order in which they need it.
 
-        A provider's client takes a second and 60 MB in each job that does not find it warm.
+        A provider's client takes a second and 60 MB in each job if it is not already loaded.
         """
         adapters = [name for name in adapter_modules(self.settings) if name not in WARM_MODULES]
         if not adapters:
@@ -151,24 +152,24 @@ class Supervisor:
 
     @property
     def _is_stopping(self) -> bool:
-        """Whether the run was told to end, from the moment when a signal arrives."""
+        """Whether the run was told to stop, from the moment when a signal arrives."""
         return self._is_draining or self._signal is not None
 
     def sync(self) -> None:
-        """Bring the state up to date where no job had to run; leave it to whoever works on the run now."""
+        """Bring the state up to date if no job had to run, unless another process is working on the run."""
         if not self.root.is_dir():
             return
         with contextlib.suppress(StateError), self._lock:
             self._write_run_files()
             self._write_state(is_live=False, ended=last_ending(self.root))
         if self.stop.is_requested():
-            say(f"{self.stop.path} is there ({self.stop.describe()}); there was nothing to stop.")
+            say(f"{self.stop.path} exists ({self.stop.describe()}), but there was nothing to stop.")
 
     def note_failed(self, output: str) -> None:
         """
         Tell the user why the job of an output failed, whatever Snakemake is told to print.
 
-        A job that could not say so itself (killed, out of memory) is told of in its place.
+        If a job could not report its own failure (killed, out of memory), a message is written for it.
         """
         unit = next((unit for unit in self.view.units.values() if output in unit.outputs), None)
         if unit is None or self._is_stopping or self.stop.is_set():
@@ -183,7 +184,7 @@ class Supervisor:
         say(f"\n{unit.phase} of {unit.name or 'the run'} failed:\n{error}\n")
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        """First signal: drain, which the watching thread sees to.  Second: end at once."""
+        """First signal: the watching thread drains the run.  Second: end at once."""
         known = signal.Signals(number)
         if self._signal is None:
             self._signal, self._signalled_at = known, time.monotonic()
@@ -240,7 +241,7 @@ class Supervisor:
             cause = f"{self.stop.path} ({self.stop.describe()})"
         say(
             f"\nStopping: {cause}. Waiting jobs end now, computing ones finish; paid batches stay at the "
-            "provider.\nStart the run again to go on. (Ctrl-C once more ends it at once.)"
+            "provider.\nStart the run again to resume it. (Press Ctrl-C again to end it at once.)"
         )
         self._drain()
 
@@ -259,25 +260,26 @@ class Supervisor:
         if self.stop.is_stale():
             age, identity = self.stop.describe(), self.stop.identity()
             aside = self.stop.set_aside("stale")
-            said = f"renamed to {aside.name}" if aside else "it cannot be renamed, and is left there"
-            say(f"A stale {self.stop.path} ({age}) is set aside: {said}.")
+            said = f"renamed to {aside.name}" if aside else "it cannot be renamed and stays where it is"
+            say(f"Ignoring a stale {self.stop.path} ({age}): {said}.")
             return None if aside else identity
         what, fix = explain_stop(self.stop)
         raise StateError(what, where=str(self.stop.path), fix=fix)
 
     def _set_stop_aside(self) -> None:
-        """Rename the file that was honoured, so that it does not block the next start."""
+        """Rename the honoured file, so that it does not block the next start."""
         if self.stop.is_requested() and self.stop.set_aside("honored") is None:
             say(f"{self.stop.path} cannot be renamed; delete it before the next start.")
 
     def _forget_errors(self) -> None:
-        """Remove why jobs failed in an earlier start: they are tried again now."""
+        """Remove the reasons why jobs failed in an earlier start: they are tried again now."""
         for unit in self.view.units.values():
             Path(unit.error).unlink(missing_ok=True)
 
     def _write_run_files(self) -> None:
         write_text(self.paths.effective_config, dump_config(self.settings))
-        write_json(self.paths.started_with, self.settings.started_with)
+        write_json(self.paths.started_with, describe_start(self.settings))
+        write_text(self.settings.logs_root / POINTER, f"{self.root.absolute()}\n")
         record_prices(self.settings.config)
         write_trials(self.settings.trials, self.paths.trial_table)
         for trial in self.settings.trials:
@@ -304,7 +306,7 @@ def say_once(text: str) -> None:
 
 
 def read_reason(path: Path) -> str:
-    """Read why a job failed; whatever the file holds, there is an answer."""
+    """Read why a job failed, whatever the file contains."""
     try:
         return str(read_json(path)["error"])
     except (PipelineError, OSError, KeyError, TypeError):
@@ -312,11 +314,11 @@ def read_reason(path: Path) -> str:
 
 
 def explain_stop(stop: StopToken) -> tuple[str, str]:
-    """Say that a stop is requested, by whom and since when, and the three ways on."""
+    """Say that a stop is requested, by whom and since when, and the ways to proceed."""
     what = f"a stop is requested, so no job starts ({stop.describe()})"
     limit = "never" if stop.stale_minutes is None else f"after {stop.stale_minutes:g} minutes"
     fix = (
-        "Three ways on: delete the file; or run with `--config ignore_stop=true`; "
-        f"or wait: it goes stale {limit} (`--config stop_stale_minutes=M`)."
+        "Ways to proceed: delete the file; or run with `--config ignore_stop=true`; "
+        f"or wait: it becomes stale {limit} (`--config stop_stale_minutes=M`)."
     )
     return what, fix

@@ -32,7 +32,7 @@ class Unit:
     made: str
     """Path of what its outputs were made from."""
     error: str
-    """Path of the reason of a failure."""
+    """Path of the reason for a failure."""
     outputs: tuple[str, ...]
     upstream: tuple[tuple[str, str], ...]
     """Phase and name of every unit whose output this one reads."""
@@ -74,6 +74,6 @@ def _upstream(
 
 
 def needed_phases(phase: str) -> set[str]:
-    """List every phase that has to be done before `phase`."""
+    """List every phase that must be done before `phase`."""
     before = {"report": ("stats", "costs")}.get(phase) or tuple(filter(None, (UPSTREAM.get(phase),)))
     return set(before).union(*(needed_phases(other) for other in before))

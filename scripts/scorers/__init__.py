@@ -1,7 +1,7 @@
 """
-Scorers: what an answer is worth.
+Scorers: how good an answer is.
 
-A scorer is a frozen dataclass whose fields are its options; it gives a `Score` from a reply's text and
+A scorer is a frozen dataclass whose fields are its options; it makes a `Score` from a reply's text and
 its item, and touches no file, clock or network.
 """
 
@@ -25,7 +25,7 @@ SCORERS: Mapping[str, str] = {
     "regex": "scripts.scorers.regex:Regex",
     "short_answer": "scripts.scorers.short_answer:ShortAnswer",
 }
-"""Where each scorer is, by its name in the configuration; imported when it is asked for."""
+"""Where each scorer is, by its name in the configuration; imported on demand."""
 
 
 def warm_up() -> None:

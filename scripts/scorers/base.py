@@ -1,4 +1,4 @@
-"""What every scorer gives and how abstentions and unanswerable items are judged."""
+"""What every scorer returns, and how abstentions and unanswerable items are scored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Score:
 
 
 class Scorer(Protocol):
-    """Anything that gives an answer its score, from the text and the item alone."""
+    """Anything that scores an answer, using only the text and the item."""
 
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item`."""
@@ -36,7 +36,7 @@ class Scorer(Protocol):
 
 def is_unanswerable(item: Item) -> bool:
     """
-    Say whether an item has no right answer but to abstain.
+    Say whether abstaining is the only correct answer to an item.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def is_abstention(text: str, phrases: tuple[str, ...], *, was_read: bool = False
     Parameters
     ----------
     text : str
-        The whole reply: a phrase in the midst of an answer is no abstention.
+        The whole reply: a phrase within an answer is not an abstention.
     phrases : tuple of str
         The abstention phrases, as a user writes them.
     was_read : bool
@@ -74,7 +74,7 @@ def judge(
     item: Item, *, abstained: bool, correct: bool, f1: float = math.nan, unsupported: float = math.nan
 ) -> Score:
     """
-    Put a score together; an unanswerable item is judged by the abstention alone.
+    Build a score; for an unanswerable item, only the abstention counts.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def judge(
     abstained, correct : bool
         Whether the reply abstains, and whether it is an accepted answer.
     f1, unsupported : float
-        NaN where the scorer has no such metric, also on unanswerable items.
+        NaN if the scorer has no such metric, even for unanswerable items.
 
     Examples
     --------

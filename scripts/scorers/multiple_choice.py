@@ -14,7 +14,7 @@ from scripts.scorers.text import ABSTENTION_PHRASES, normalize_answer
 
 _N_MARKERS = 8
 _N_CHARACTERS = 2_000
-"""What is read of one line: longer than any option, and a bound on the work for a hostile reply."""
+"""How much of one line is read: longer than any option, and a limit on the work for a hostile reply."""
 
 _MARKER = re.compile(r"(?i)\b(?:answer|choice|option)[*_ ]{0,4}(?:\bis\b[*_]{0,4}:?|:)")
 # Brackets, Markdown and LaTeX around the letter; possessive, so that none of it is tried twice.
@@ -96,7 +96,7 @@ class _Options:
         return first if first == last else ""
 
     def read_line(self, line: str, *, marked: bool = False) -> str | None:
-        """Read the letter chosen in a line; `marked` says that an announcement stands before it."""
+        """Read the letter chosen in a line; `marked` says that an announcement precedes it."""
         if only := _ONLY_LETTER.fullmatch(line):
             return self._known(only[1])
         normalized = _key(line)
@@ -125,7 +125,7 @@ class _Options:
 
 @functools.lru_cache(maxsize=2**16)
 def _options(choices: tuple[str, ...], answers: tuple[str, ...]) -> _Options:
-    """Without choices any letter may be chosen, and an accepted text that is no letter stands for itself."""
+    """Without choices any letter may be chosen, and an accepted text that is no letter is its own option."""
     letters = string.ascii_uppercase[: len(choices)] if choices else string.ascii_uppercase
     by_text: dict[str, str] = {}
     for letter, choice in zip(letters, choices, strict=False):

@@ -1,4 +1,4 @@
-"""Numbers: the number a reply comes to, equal to an accepted one within a relative tolerance."""
+"""Numbers: the number that a reply arrives at, equal to an accepted one within a relative tolerance."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MINUS = str.maketrans("−–", "--")
 @dataclasses.dataclass(frozen=True)
 class Numeric:
     """
-    Compare the number that a reply comes to with the accepted numbers.
+    Compare the number that a reply arrives at with the accepted numbers.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Numeric:
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance is {self.tolerance}, but must be in [0, 1)")
         if not all(marker.strip() for marker in self.markers):
-            raise ValueError("markers holds a blank text, but each marker must show")
+            raise ValueError("markers contains a blank text, but each marker must be visible")
 
     def score(self, text: str, item: Item) -> Score:
         """
@@ -80,7 +80,7 @@ class Numeric:
             return judge(item, abstained=abstained, correct=False)
         accepted = _accepted_numbers(item.answers, self.markers)
         if not accepted:
-            raise ValueError(f"item {item.id!r}: no accepted answer holds a number: {list(item.answers)}")
+            raise ValueError(f"item {item.id!r}: no accepted answer contains a number: {list(item.answers)}")
         correct = number is not None and any(
             math.isclose(number, one, rel_tol=self.tolerance) for one in accepted
         )
@@ -89,7 +89,7 @@ class Numeric:
 
 def find_number(text: str, markers: tuple[str, ...] = MARKERS) -> float | None:
     r"""
-    Read the number that a text comes to; None if there is none, or none that is finite.
+    Read the number that a text arrives at; None if there is none, or none that is finite.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def find_number(text: str, markers: tuple[str, ...] = MARKERS) -> float | None:
     Commas, apostrophes and spaces may set off thousands; the point is the decimal sign. Currency
     and percent signs are units like any other and change nothing: 50 % is 50, 3 million is 3. A
     fraction (3/4, 1 3/4) is its value; "1e3" and "1 x 10^3" are 1000. A minus counts as a sign
-    only where nothing is right before it that it could subtract from.
+    only if nothing directly before it could be subtracted from.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from scripts.scorers.base import Score, is_abstention, judge
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 Returned = Score | bool | float | Mapping[str, float]
-"""What a user's function may give: a score, `correct` alone, or any of the metrics by name."""
+"""What a user's function may return: a score, `correct` alone, or any of the metrics by name."""
 
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -27,15 +27,15 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 @dataclasses.dataclass(frozen=True)
 class PythonScorer:
     """
-    Ask the user's ``function(text, item)`` and check what it gives.
+    Call the user's ``function(text, item)`` and check what it returns.
 
-    `abstained` and `false_answer` are filled in where the function says nothing of them; any other
+    `abstained` and `false_answer` are filled in if the function does not return them; any other
     metric that it leaves out does not apply.
 
     Raises
     ------
     ValueError
-        The module or the function is not there. An error within the module keeps its traceback.
+        The module or the function does not exist. An error within the module keeps its traceback.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class PythonScorer:
     """
 
     function: str
-    """``module:function``; the module is importable, or lies in the working directory."""
+    """``module:function``; the module is importable, or is in the working directory."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
     _call: Callable[[str, Item], object] = dataclasses.field(init=False, repr=False, compare=False)
 
@@ -58,7 +58,7 @@ class PythonScorer:
         Raises
         ------
         ValueError
-            The function gave something that is no score; names the function, the item and the value.
+            The function returned something that is not a score; names the function, the item and the value.
         """
         returned = self._call(text, item)
         try:
@@ -107,7 +107,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _is_about(error: ModuleNotFoundError, name: str) -> bool:
-    """Tell a module that is not there from one whose own imports fail."""
+    """Distinguish a module that does not exist from one whose own imports fail."""
     return error.name is not None and f"{name}.".startswith(f"{error.name}.")
 
 

@@ -1,4 +1,4 @@
-"""A user's own regular expression: what it captures is the answer, or that it matches at all."""
+"""A user's own regular expression: the answer is what it captures, or whether it matches at all."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Regex:
         try:
             re.compile(self.pattern)
         except (re.error, OverflowError) as error:
-            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from error
+            raise ValueError(
+                f"pattern {self.pattern!r} is not a valid regular expression: {error}"
+            ) from error
 
     def score(self, text: str, item: Item) -> Score:
         """

@@ -69,7 +69,7 @@ def test_a_long_answer_is_cut_and_says_how_long_it_was(show, browser):
 
     text = browser.run(f"document.querySelector('{DETAIL}').textContent")
 
-    assert "Cut here: the whole text has 1,000," in text
+    assert "Cut off here: the whole text has 1,000," in text
     assert browser.run("document.querySelector('[data-without-script]').offsetHeight") == 0
 
 

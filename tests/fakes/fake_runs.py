@@ -40,7 +40,7 @@ AFTER = {
     "costs": {"costs", "report"},
     "report": {"report"},
 }
-"""Each phase with all that hang on it."""
+"""Each phase with all that depend on it."""
 
 
 class FakeRun:

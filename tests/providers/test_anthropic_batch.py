@@ -266,7 +266,7 @@ REFUSED = [
         {"trials": {"sweep": {"model": ["m"], "prompt": ["p"], "temperature": [0, 2.0]}}},
         r"trials.*: is 2, but anthropic/.* accepts 0 to 1",
     ),
-    ({"sampling": {"seed": 1}}, "anthropic does not take 'seed'"),
+    ({"sampling": {"seed": 1}}, "anthropic does not support 'seed'"),
 ]
 
 

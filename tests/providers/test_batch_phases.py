@@ -236,7 +236,7 @@ REFUSED = [
     ({"seed": 1.5}, "must be a whole number"),
     ({"seed": True}, "must be a whole number"),
     ({"stop": 3}, "must be a text"),
-    ({"best_of": 3}, "does not take 'best_of'"),
+    ({"best_of": 3}, "does not support 'best_of'"),
 ]
 
 

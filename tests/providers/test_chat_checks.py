@@ -38,7 +38,7 @@ REFUSED = [
     ({}, {"frequency_penalty": True}, {}, "must be a number from -2 to 2"),
     ({}, {"repetition_penalty": -1}, {}, "must be a number from 0"),
     ({}, {"stop": 3}, {}, "must be a text"),
-    ({}, {"best_of": 3}, {}, "local does not take 'best_of'"),
+    ({}, {"best_of": 3}, {}, "local does not support 'best_of'"),
     ({}, {}, {"base_url": "127.0.0.1:8000"}, r"base_url.*is not a plain address"),
     ({}, {}, {"base_url": "http://me:secret@host/v1"}, "is not a plain address"),
     ({"base_url": "ftp://host/v1"}, {}, {}, r"base_url.*is not a plain address"),

@@ -33,15 +33,15 @@ REFUSED = [
     ({"account": "accounts/me"}, "is 'accounts/me', but must be the account's id"),
     ({"base_url": "https://api.fireworks.ai/v1/"}, "without /v1"),
     ({"base_url": "https://api.fireworks.ai?key=secret"}, "is not a plain address"),
-    ({"model": "gpt-oss-120b"}, "which is no full name of a model"),
-    ({"model": "accounts/../x"}, "which is no full name of a model"),
+    ({"model": "gpt-oss-120b"}, "which is not a model's full name"),
+    ({"model": "accounts/../x"}, "which is not a model's full name"),
     ({"sampling": {"temperature": 1.5, "top_k": 101}}, "must be a whole number from 0 to 100"),
     ({"sampling": {"top_k": 1.5}}, "must be a whole number from 0 to 100"),
     ({"sampling": {"min_p": 2}}, "must be a number from 0 to 1"),
     ({"sampling": {"repetition_penalty": -1}}, "must be a number from 0 to 2"),
     ({"sampling": {"presence_penalty": "much"}}, "must be a number from -2 to 2"),
     ({"sampling": {"reasoning_effort": "huge"}}, "must be one of none, low, medium, high"),
-    ({"sampling": {"verbosity": "low"}}, "fireworks does not take 'verbosity'"),
+    ({"sampling": {"verbosity": "low"}}, "fireworks does not support 'verbosity'"),
 ]
 
 

@@ -41,7 +41,7 @@ def test_without_a_key_the_check_names_the_variable_and_the_file(tmp_path, monke
     with pytest.raises(ConfigError, match=r"ANTHROPIC_API_KEY is not set\n.*\.env"):
         check_settings(load_experiment(tmp_path))
     (tmp_path / ".env").write_text("# keys\nexport ANTHROPIC_API_KEY='from the file'\n")
-    with pytest.raises(ConfigError, match="holds spaces") as told:
+    with pytest.raises(ConfigError, match="contains spaces") as told:
         check_settings(load_experiment(tmp_path))
     assert "from the file" not in str(told.value)
     (tmp_path / ".env").write_text('OTHER=1\nANTHROPIC_API_KEY = "from-the-file"\n')

@@ -103,7 +103,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for_by_name(quick, tmp_path):
     with pytest.raises(BusyError) as caught:
         look_until(provider, batch_id, lambda: False)
     assert caught.value.where == f"local, {server.url}"
-    assert "no server is there (Connection error. (ConnectError)): start it" in caught.value.what
+    assert "the server cannot be reached (Connection error. (ConnectError)): start it" in caught.value.what
     assert 0 < (caught.value.retry_after_s or 0) <= 15
     with server.running():
         assert len(wait(provider, batch_id, busy=[])) == 3

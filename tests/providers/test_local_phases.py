@@ -176,7 +176,7 @@ def test_a_server_that_is_started_late_or_again_is_waited_for(quick, tmp_path, c
     def is_away() -> bool:
         nonlocal said
         said += capfd.readouterr().err
-        return f"local, {server.url}: no server is there" in said
+        return f"local, {server.url}: the server cannot be reached" in said
 
     wait_until(is_away)
     with server.running():
@@ -186,7 +186,7 @@ def test_a_server_that_is_started_late_or_again_is_waited_for(quick, tmp_path, c
         poll.join(60)
     assert len(rows) == 30
     assert {row["row"]["response"]["status_code"] for row in rows} == {200}
-    assert "looks again in" in said
+    assert "checking again in" in said
 
 
 def test_a_server_that_never_comes_fails_the_trial_in_the_end(quick, tmp_path):

@@ -17,11 +17,11 @@ experiment_settings = functools.partial(peer_settings, PEERS["openai"])
 
 
 REFUSED = [
-    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini takes no temperature"),
-    ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "takes no top_p"),
+    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini does not accept temperature"),
+    ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "does not accept top_p"),
     ("gpt-4o-mini", {"presence_penalty": 3}, "must be a number from -2 to 2"),
     ("gpt-4o-mini", {"reasoning_effort": "huge"}, "must be one of none, minimal"),
-    ("gpt-4o-mini", {"top_k": 3}, "openai does not take 'top_k'"),
+    ("gpt-4o-mini", {"top_k": 3}, "openai does not support 'top_k'"),
 ]
 
 
@@ -44,4 +44,4 @@ def test_a_setting_that_the_provider_takes_passes(server, tmp_path, model, sampl
 
 def test_what_only_chat_takes_is_refused_for_responses(server, tmp_path):
     settings = experiment_settings(server, tmp_path, endpoint="/v1/responses", sampling={"seed": 1})
-    assert "/v1/responses takes no seed" in check_message(settings)
+    assert "/v1/responses does not accept seed" in check_message(settings)

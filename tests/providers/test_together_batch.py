@@ -160,5 +160,5 @@ def test_a_failed_row_has_its_reason(provider, server, tmp_path, code, is_retrya
 
 
 def test_a_batch_that_is_not_there_tells_of_the_key(provider):
-    with pytest.raises(NoBatchError, match="Was TOGETHER_API_KEY, or the account, exchanged"):
+    with pytest.raises(NoBatchError, match="Was TOGETHER_API_KEY, or the account, replaced"):
         provider.status("batch_nobody")

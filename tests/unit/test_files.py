@@ -110,7 +110,7 @@ def test_the_longest_line_is_read_and_a_longer_one_refused(tmp_path: Path, size:
     ("line", "said"),
     [
         (b"{", "is not valid JSON"),
-        (b'{"a": Infinity}', "Infinity is no JSON; write null"),
+        (b'{"a": Infinity}', "Infinity is not JSON; write null"),
         (b"[]", "is not a JSON object but '[]'"),
         (b'"text"', "is not a JSON object but "),
         (b"\xff", "is not UTF-8 (byte 0xff at position 0)"),

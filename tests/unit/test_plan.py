@@ -111,7 +111,7 @@ def test_a_length_that_is_no_number_above_zero_is_refused(
     with pytest.raises(SystemExit) as ended:
         main([f"--answer_tokens={text}"])
     assert ended.value.code == 2
-    assert "a number of tokens above 0" in capsys.readouterr().err
+    assert "must be a number of tokens above 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("key", [None, "sk two words"])

@@ -160,9 +160,9 @@ def test_what_is_not_known_is_said_and_is_not_in_the_sum(
     assert repriced(experiment, capsys)["totals"]["new_usd"] is None
     reprice(experiment)
     text = " ".join(capsys.readouterr().out.split())
-    assert f"{PLAIN}: the run has not come to its outcomes." in text
-    assert f"{BRIEF}: no reply says how many tokens it took." in text
-    assert "Not in the sum: 2 trials whose new cost is not known." in text
+    assert f"{PLAIN}: the run has no outcomes yet." in text
+    assert f"{BRIEF}: no reply reports its tokens." in text
+    assert "Not in the sum: 2 trials whose new cost is unknown." in text
     assert f"{BRIEF} — — —" in text
 
 

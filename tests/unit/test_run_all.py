@@ -55,20 +55,38 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only_step", "score", "--from_step", "score"], "--only_step goes with neither --from_step nor"),
-        (["--only_step", "score", "--to_step", "score"], "--only_step goes with neither --from_step nor"),
+        (
+            ["--only_step", "score", "--from_step", "score"],
+            "--only_step cannot be combined with --from_step or",
+        ),
+        (
+            ["--only_step", "score", "--to_step", "score"],
+            "--only_step cannot be combined with --from_step or",
+        ),
         (["--from_step", "score", "--to_step", "build"], "--from_step score comes after --to_step build"),
-        (["--cores", "0"], "argument --cores: is '0'; a whole number of at least 1"),
-        (["--cores", "-2"], "argument --cores: is '-2'; a whole number of at least 1"),
-        (["--cores", "2.5"], "argument --cores: is '2.5'; a whole number of at least 1"),
-        (["--cores", "many"], "argument --cores: is 'many'; a whole number of at least 1"),
-        (["--stop_stale_minutes", "-1"], "--stop_stale_minutes: is '-1'; a number of minutes, or null"),
-        (["--stop_stale_minutes", "soon"], "--stop_stale_minutes: is 'soon'; a number of minutes, or null"),
-        (["--stop_stale_minutes", "nan"], "--stop_stale_minutes: is 'nan'; a number of minutes, or null"),
-        (["--stop_stale_minutes", "inf"], "--stop_stale_minutes: is 'inf'; a number of minutes, or null"),
+        (["--cores", "0"], "argument --cores: is '0', but must be a whole number of at least 1"),
+        (["--cores", "-2"], "argument --cores: is '-2', but must be a whole number of at least 1"),
+        (["--cores", "2.5"], "argument --cores: is '2.5', but must be a whole number of at least 1"),
+        (["--cores", "many"], "argument --cores: is 'many', but must be a whole number of at least 1"),
+        (
+            ["--stop_stale_minutes", "-1"],
+            "--stop_stale_minutes: is '-1', but must be a number of minutes, or null",
+        ),
+        (
+            ["--stop_stale_minutes", "soon"],
+            "--stop_stale_minutes: is 'soon', but must be a number of minutes, or null",
+        ),
+        (
+            ["--stop_stale_minutes", "nan"],
+            "--stop_stale_minutes: is 'nan', but must be a number of minutes, or null",
+        ),
+        (
+            ["--stop_stale_minutes", "inf"],
+            "--stop_stale_minutes: is 'inf', but must be a number of minutes, or null",
+        ),
         (["--only_step", "scores"], "argument --only_step: invalid choice: 'scores'"),
         (["--configfile", "nowhere.yaml"], "nowhere.yaml: the configuration file cannot be read"),
-        (["--run_id", ""], "--config: run_id: is null, but must be a text"),
+        (["--run_id", ""], "--config: run_id: is empty"),
         (["--run_id", "../up"], "--config: run_id: '../up' is not a valid name"),
         (["--resume"], "run_small was never started; start it without --resume"),
         (
@@ -116,7 +134,7 @@ def test_a_configuration_that_is_wrong_is_refused(
         (["--to_step", "submit"], ["submit_done"], []),
         (["--to_step", "report"], ["report_done", "run_report"], []),
         (["--from_step", "score"], [], ["--forcerun", "score"]),
-        # costs does not hang on stats: without its marker, stats would not be done again
+        # costs does not depend on stats: without its marker, stats would not be done again
         (
             ["--from_step", "stats", "--to_step", "costs"],
             ["stats_done", "costs_done"],

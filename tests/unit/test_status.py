@@ -62,7 +62,7 @@ def test_status_as_json_holds_the_state_the_batches_and_the_money(
     run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = look(capsys)
-    more = ["works_on_it", "batches", "spent_usd", "reserved_usd", "eta_seconds"]
+    more = ["configuration", "works_on_it", "batches", "spent_usd", "reserved_usd", "eta_seconds"]
     assert list(said) == OF_THE_STATE + more
     assert (said["works_on_it"], said["batches"], said["eta_seconds"]) == (None, [], None)
     assert (said["spent_usd"], said["reserved_usd"]) == (None, None)

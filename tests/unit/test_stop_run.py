@@ -30,7 +30,7 @@ def test_stopping_writes_the_file_and_says_that_nobody_works_on_the_run(
 ) -> None:
     assert ask(reason="wrong prompt") == 0
     path = Path("experiments/run_small/STOP_REQUESTED")
-    expected = f"{path} is written.  Nobody works on the run now; its next start will be refused.\n"
+    expected = f"{path} is written.  No process is working on the run now; its next start will be refused.\n"
     assert capsys.readouterr().out == expected
     assert json.loads(path.read_text())["reason"] == "wrong prompt"
 

@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a key twice": (
         lambda folder: folder.write("config.yaml", CONFIG + "run_id: other\n"),
-        "Error: config.yaml, line 6: the key 'run_id' stands twice (first in line 1)",
+        "Error: config.yaml, line 6: duplicate key 'run_id' (first in line 1)",
     ),
     "a name with a slash": (
         config("sim:", "s/m:"),
@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a file that is not there": (
         config("plain.md", "nope.md"),
-        "config.yaml, line 3: prompts.plain.user: the file 'nope.md' is not there",
+        "config.yaml, line 3: prompts.plain.user: the file 'nope.md' does not exist",
     ),
     "an empty dataset": (file("quiz.jsonl", ""), "Error: quiz.jsonl: holds no items"),
     "a malformed line": (
@@ -136,15 +136,15 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a template that breaks out": (
         file("plain.md", "{{ ''.__class__ }}"),
-        "Error: plain.md: does what a template may not (access to attribute '__class__'",
+        "Error: plain.md: does something that templates may not do (access to attribute '__class__'",
     ),
     "a template that wants the answers": (
         file("plain.md", "{{ question }}: {{ answers }}"),
-        "Error: plain.md: names 'answers', which no model may see",
+        "Error: plain.md: names 'answers', which models must not see",
     ),
     "a recording of unknown items": (
         file("tape.jsonl", lines({**RECORDED, "item_id": "q9"}), text=TAPE),
-        "Error: tape.jsonl, line 1: answers the item 'q9', which no dataset holds",
+        "Error: tape.jsonl, line 1: answers the item 'q9', which is in no dataset",
     ),
     "a recording with a row twice": (
         file("tape.jsonl", lines(RECORDED, RECORDED), text=TAPE),
@@ -152,7 +152,7 @@ MISTAKES: dict[str, tuple[Callable[[Folder], None], str]] = {
     ),
     "a recording with NaN": (
         file("tape.jsonl", '{"model": "sim", "prompt": "plain", "item_id": "q1", "text": NaN}\n', text=TAPE),
-        "Error: tape.jsonl, line 1: is not valid JSON (NaN is no JSON; write null)",
+        "Error: tape.jsonl, line 1: is not valid JSON (NaN is not JSON; write null)",
     ),
     "an empty configuration": (
         file("config.yaml", ""),

@@ -1,4 +1,4 @@
-"""The ordinary ways in which a run ends: closed terminals, signals, late stops, hanging helpers, full disks."""
+"""The ordinary ways in which a run ends: closed terminals, signals, late stops, hanging jobs, full disks."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_an_output_edited_by_hand_is_refused_with_what_to_do(ended: Experiment) 
     refused = ended.run()
 
     assert refused.returncode != 0
-    assert f"{replies.relative_to(ended.folder)}: has changed since it was made" in refused.stderr
+    assert f"{replies.relative_to(ended.folder)}: has been changed since it was made" in refused.stderr
     assert "Delete it and run again" in refused.stderr
     assert ended.state()["status"] == "failed"
     replies.unlink()

@@ -7,7 +7,7 @@ from scripts.run.hooks import Hooks, load_workflow_settings
 from scripts.launcher.warm import shell_prefix
 from scripts.records import FIGURES, OUTPUTS, PHASES
 
-SETTINGS = load_workflow_settings(workflow)
+SETTINGS = load_workflow_settings(workflow, config)
 HOOKS = Hooks(SETTINGS, workflow)
 RUN = str(SETTINGS.run_root)
 LOGS = str(SETTINGS.logs_root)

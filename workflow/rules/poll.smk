@@ -1,7 +1,3 @@
-localrules:
-    poll,
-
-
 rule poll:
     """Wait for a trial's batches and collect the replies; takes no core while it waits."""
     input:
@@ -12,6 +8,7 @@ rule poll:
         made=f"{RUN}/trials/{{trial}}/poll/poll.made.json",
     log:
         f"{LOGS}/poll/{{trial}}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 0

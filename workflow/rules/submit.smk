@@ -1,9 +1,5 @@
 # Money is spent here.  No code digest and no settings among the params: an edit must not make it run again,
 # and if it does run again (--forcerun), the ledger sends nothing twice.
-localrules:
-    submit,
-
-
 rule submit:
     """Send a trial's requests, each at most once."""
     input:
@@ -13,6 +9,7 @@ rule submit:
         made=f"{RUN}/trials/{{trial}}/submit/submit.made.json",
     log:
         f"{LOGS}/submit/{{trial}}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 0

@@ -12,7 +12,7 @@
     right: "Right",
     wrong: "Wrong",
     unscored: "Without a score",
-    failed: "Without a whole answer",
+    failed: "Without a complete answer",
     abstained: "Abstained",
   };
   const TONES = { gained: "better", right: "better", lost: "worse", wrong: "worse" };
@@ -82,7 +82,7 @@
     return nodes;
   }
 
-  const cutNote = (value) => `Cut here: the whole text has ${grouped(value[1])} characters.`;
+  const cutNote = (value) => `Cut off here: the whole text has ${grouped(value[1])} characters.`;
 
   function mark(prefix, row) {
     const correct = cell(`${prefix}correct`, row);

@@ -96,7 +96,7 @@ def test_a_row_that_comes_twice_counts_once_and_is_reported(bench, capsys):
     rows = bench.run()
     assert len(rows) == 4
     assert rows[0]["row"]["response"]["body"]["choices"][0]["message"]["content"] == "first"
-    assert "1 rows came again and count once" in capsys.readouterr().err
+    assert "1 rows came more than once and count once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stranger", ["nobody", "\ud800"])
@@ -133,7 +133,7 @@ def test_an_unknown_status_is_polled_on_and_told_once(bench, capsys):
     states = iter([*unknown, BatchStatus.QUEUED, BatchStatus.FINALIZING, BatchStatus.DONE])
     bench.provider.status_of = lambda _: BatchState(next(states), "resting")
     assert len(bench.run()) == 4
-    assert capsys.readouterr().err.count("the status 'resting' is not known here") == 1
+    assert capsys.readouterr().err.count("the status 'resting' is unknown here") == 1
 
 
 @pytest.mark.parametrize(("is_final", "n_batches"), [(True, 1), (False, 3)])

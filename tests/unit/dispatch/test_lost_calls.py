@@ -128,7 +128,7 @@ def test_a_batch_that_is_not_there_or_another_shards_cannot_be_adopted(settings)
     provider = lose_answer(settings, make_requests(2))
     provider.can_tell = False
     taken = decided(settings, adopt={"t/s0001": other[0].batch_id})
-    with pytest.raises(ConfigError, match=r"adopt: t/s0001: the batch b1 belongs to another shard"):
+    with pytest.raises(ConfigError, match=r"adopt: t/s0001: the batch b1 already belongs to another shard"):
         send(settings, provider, make_requests(2), **taken)
     provider.status_of = not_there
     with pytest.raises(ConfigError, match=r"adopt: t/s0001: the batch b7 is not at the provider"):

@@ -169,7 +169,7 @@ def test_no_more_batches_are_made_within_an_hour_than_allowed(settings, monkeypa
     with pytest.raises(StopRequested, match="enough"):
         stopped_send(settings, provider, make_requests(3), **changes)
     assert len(provider.batches) == 2
-    assert "2 batches were made within the hour" in capsys.readouterr().err
+    assert "2 batches were started within the hour" in capsys.readouterr().err
     monkeypatch.setattr(slots, "hours_since", lambda _: 1.5)
     send(settings, provider, make_requests(3), **changes)
     assert len(provider.batches) == 3

@@ -65,7 +65,7 @@ WRONG_VALUES = {
     "datasets: {quiz: {path: quiz.jsonl}}": "datasets.quiz: the key 'scorer' is missing",
     "datasets: {all: {path: quiz.jsonl, scorer: short_answer}}": "datasets.all: the name 'all' is reserved",
     "datasets: {quiz: {path: 'a{b}', scorer: short_answer}}": "'a{b}' is not a valid path",
-    "models: [sim]": "models: is ['sim'], but must be a mapping of keys\n  Write keys below it",
+    "models: [sim]": "models: is ['sim'], but must be a mapping of keys\n  Write keys under it",
     "trials: {sweep: {temperature: 0.5}}": "trials.sweep.temperature: is 0.5, but must be a list",
     "trials: {list: []}": "trials.list: is []\n  Allowed: 1 or more entries.",
     "max_error_rate: 1.5": "max_error_rate: is 1.5\n  Allowed: at most 1.",

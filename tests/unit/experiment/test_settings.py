@@ -34,7 +34,7 @@ OVERRIDES: list[tuple[dict[str, Any], Callable[[Settings], Any], Any]] = [
     ({"stop_stale_minutes": "null"}, lambda settings: settings.config["stop_stale_minutes"], None),
     ({"limit_items": 5}, lambda settings: settings.config["limit_items"], 5),
     ({"limit_items": 5.0}, lambda settings: settings.config["limit_items"], 5),
-    ({"run_id": 7}, lambda settings: settings.run_id, "7"),
+    ({"run_id": "007"}, lambda settings: settings.run_id, "007"),
     ({"run_id": "2024-01-01"}, lambda settings: settings.run_id, "2024-01-01"),
     ({"ignore_stop": True}, lambda settings: settings.config["ignore_stop"], True),
     ({"ignore_stop": "true"}, lambda settings: settings.config["ignore_stop"], True),
@@ -108,7 +108,7 @@ def test_what_is_no_file_is_called_what_it_is_and_never_read(
 def test_a_file_that_is_not_there_is_named_with_its_key(experiment: SmallExperiment, name: str) -> None:
     said = refusal(experiment.load().find_file, name, "datasets", "quiz", "path")
     assert "config.yaml, line 4: datasets.quiz.path: the file '" in said
-    assert "is not there\n  Create it, or correct the path" in said
+    assert "does not exist\n  Create it, or correct the path" in said
 
 
 def test_a_run_without_its_configuration_says_how_to_start_it(tmp_path: Path) -> None:

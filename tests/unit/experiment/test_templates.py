@@ -61,7 +61,9 @@ def test_a_field_that_is_not_there_is_named_at_any_depth(template: str) -> None:
     ["{{ question.upper }}", "{{ choices | map('upper') }}", "{{ about.items() }}", "{{ range(3) }}"],
 )
 def test_what_is_no_text_is_not_written_out(template: str) -> None:
-    with pytest.raises(ValueError, match=r"is written out, not a text; is `\| list` or `\(\)` missing\?"):
+    with pytest.raises(
+        ValueError, match=r"would be written out, not a text; is `\| list` or `\(\)` missing\?"
+    ):
         write(template)
 
 

@@ -227,10 +227,10 @@ WRONG_TRIALS: list[tuple[dict[str, Any], str]] = [
     ({"sweep": {"promt": ["plain"]}}, "trials.sweep.promt: unknown factor 'promt'; did you mean 'prompt'?"),
     (
         {"sweep": {"model": ["sim"], "prompt": ["plan"]}},
-        "is 'plan', which prompts does not define; did you mean 'plain'?",
+        "is 'plan', which is not defined under prompts; did you mean 'plain'?",
     ),
-    ({"sweep": {"prompt": ["plain"]}}, "trials.sweep.model: is not named\n  Name one of models: sim, twin."),
-    ({"sweep": {"model": ["sim"], "prompt": ["plain", None]}}, "trials.sweep.prompt: is not named"),
+    ({"sweep": {"prompt": ["plain"]}}, "trials.sweep.model: is missing\n  Name one of models: sim, twin."),
+    ({"sweep": {"model": ["sim"], "prompt": ["plain", None]}}, "trials.sweep.prompt: is missing"),
     (
         {"list": [{"model": "sim", "prompt": "plain", "temperature": 3}]},
         "line 20: trials.list[0].temperature: is 3\n  Allowed: at most 2.",
@@ -269,7 +269,7 @@ WRONG_TABLES = {
     "": "trials.tsv: holds no trials",
     "model\tprompt\n\n": "trials.tsv: holds no trials\n  Write one trial per line.",
     "model\tprompt\nsim\n": "trials.tsv, line 2: has 1 cells, but the header has 2 columns",
-    "model\tmodel\nsim\tsim\n": "trials.tsv, line 1: the column 'model' stands twice",
+    "model\tmodel\nsim\tsim\n": "trials.tsv, line 1: duplicate column 'model'",
     "model\tprompt\tcolour\nsim\tplain\tred\n": "trials.tsv, line 2: colour: unknown factor 'colour'",
     "model\tprompt\ttemperature\nsim\tplain\t3\n": "trials.tsv, line 2: temperature: is 3\n  Allowed",
     "model\tprompt\tbaseline\nsim\tplain\tx\n": "trials.tsv, line 2: baseline: the column 'baseline'",

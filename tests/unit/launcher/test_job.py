@@ -32,7 +32,7 @@ def test_a_module_with_another_prefix_is_left_to_plain_python(warm_launcher: Any
         check=True,
     )
     assert done.stdout
-    assert "platform is left to plain python: its name does not begin" in warm_launcher.log.read_text()
+    assert "platform is run as plain python: its name does not begin" in warm_launcher.log.read_text()
 
 
 def test_settings_that_python_reads_at_its_start_lead_to_plain_python(

@@ -35,7 +35,7 @@ def test_a_server_killed_in_mid_job_fails_the_job_and_does_not_run_it_again(
     _, err = job.communicate(timeout=10)
     assert job.returncode == 1
     assert err.decode().splitlines() == [
-        "Error: launcher_jobs: the warm server ended while it ran this job; it was not run again"
+        "Error: launcher_jobs: the warm server ended while running this job; the job was not run again"
     ]
     wait_until(lambda: not is_running(child))
     assert counter.read_text().splitlines() == [str(child)]

@@ -110,14 +110,14 @@ def test_each_attempt_is_priced_by_the_tier_that_it_is_in(tmp_path):
 
 def test_replies_without_counts_cost_null_with_a_reason(tmp_path):
     cost = cost_of(tmp_path, [Answered(Usage())])
-    assert (cost["cost_usd"], cost["reason"]) == (None, "no reply says how many tokens it took")
+    assert (cost["cost_usd"], cost["reason"]) == (None, "no reply reports its tokens")
     assert cost["cost_per_request_usd"] is None
 
 
 def test_some_replies_without_counts_are_said(tmp_path):
     cost = cost_of(tmp_path, [Answered(Usage(10, 1))], [Answered(Usage(), Outcome.REFUSED)])
     assert cost["cost_usd"] == pytest.approx(12e-6)
-    assert cost["reason"].startswith("1 replies do not say")
+    assert cost["reason"].startswith("1 replies do not report")
 
 
 def test_failed_requests_and_items_with_one_text_need_no_counts(tmp_path):

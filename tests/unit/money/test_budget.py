@@ -110,6 +110,6 @@ def test_a_model_without_a_price_cannot_keep_a_budget(tmp_path):
     settings.config["models"]["m"] = {"provider": "replay", "recorded": str(tmp_path / "r.jsonl")}
     with (
         Ledger(settings.run_root / "ledger" / "t") as ledger,
-        pytest.raises(ProviderError, match="'m' has no price, so budget_usd cannot be kept"),
+        pytest.raises(ProviderError, match="'m' has no price, so budget_usd cannot be enforced"),
     ):
         make_fake_sender(settings, ledger, FakeProvider()).send(make_requests(1), attempt=1)

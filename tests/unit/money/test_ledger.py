@@ -156,7 +156,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_line(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "the ledger cannot be written" in done.stdout
-    assert "Make room on the disk" in done.stdout
+    assert "Free some space on the disk" in done.stdout
     entry = read_shards(tmp_path / "t" / "events.jsonl")["s0001"]
     assert (entry.state, entry.key) == ("intent", "b" * 64)
 

@@ -115,7 +115,7 @@ def test_recorded_prices_that_are_broken_are_an_error(started, text):
     run, *_ = started
     path = Path(run["experiments_dir"]) / "run_none" / "prices.json"
     path.write_text(text)
-    with pytest.raises(DataError, match=r"prices\.json: is not what a run's start has written"):
+    with pytest.raises(DataError, match=r"prices\.json: is not as the start of a run wrote it"):
         find_price(run, "m")
 
 

@@ -125,7 +125,7 @@ def test_what_a_run_has_sent_is_not_counted_again_but_held_against_the_budget(
     assert [(trial["n_sent"], trial["n_to_send"]) for trial in plan["trials"]] == [(0, 3), (2, 1)]
     assert (plan["budget"]["spent_usd"], plan["budget"]["left_usd"]) == (0.75, 0.25)
     text = text_of(experiment, capsys)
-    assert "6 requests, 2 of them sent before and not counted below." in text
+    assert "6 requests, 2 of them already sent and not counted below." in text
     assert "Budget: $0.25 left of $1.00: enough" in text
 
 

@@ -25,7 +25,7 @@ def test_clusters_are_not_passed_over_in_silence(
     items = [{"id": f"{n}", "question": "?", "answers": ["x"], "cluster": "c"} for n in range(3)]
     experiment.write_items(*items)
     assert plan_of(experiment, capsys)["datasets"]["quiz"] == {"n_items": 3, "n_clusters": 1}
-    assert "Items come in clusters" in text_of(experiment, capsys)
+    assert "Items are in clusters" in text_of(experiment, capsys)
 
 
 def test_the_text_fits_80_columns_also_with_many_trials_and_long_names(
@@ -48,5 +48,5 @@ def test_without_baselines_nothing_is_said_about_power(
     experiment: SmallExperiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del experiment.config["trials"]["baseline"]
-    assert "Nothing is compared" in text_of(experiment, capsys)
+    assert "No comparisons" in text_of(experiment, capsys)
     assert plan_of(experiment, capsys)["power"]["comparisons"] == []

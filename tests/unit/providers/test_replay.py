@@ -72,7 +72,7 @@ def test_half_a_surrogate_pair_is_served_as_a_replacement(tmp_path):
 
 
 WRONG = [
-    ([recorded("q9")], "answers the item 'q9', which no dataset holds"),
+    ([recorded("q9")], "answers the item 'q9', which is in no dataset"),
     ([recorded(), recorded()], "answers item 'q0' of m, p again"),
     ([{"model": "m", "prompt": "p", "item_id": "q0"}], "the field 'text' is missing"),
     ([recorded(text=3)], "the field 'text' is missing or not a text"),
@@ -92,8 +92,8 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path, rows, message):
 
 def test_a_recording_of_other_models_or_prompts_is_refused(tmp_path):
     _, settings = make_replay(tmp_path, [{**recorded(), "model": "other"}])
-    with pytest.raises(ConfigError, match="holds no answer of 'm'"):
+    with pytest.raises(ConfigError, match="has no answer of 'm'"):
         Replay.check(settings, "m", ITEMS)
     _, settings = make_replay(tmp_path, [{**recorded(), "prompt": "other"}])
-    with pytest.raises(ConfigError, match="holds no answer of 'm' to the prompt 'p'"):
+    with pytest.raises(ConfigError, match="has no answer of 'm' to the prompt 'p'"):
         Replay.check(settings, "m", ITEMS)

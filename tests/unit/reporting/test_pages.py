@@ -52,7 +52,7 @@ def test_a_trial_page_is_small_and_leads_back_to_the_run(results):
     assert_runs_only_its_own_scripts(page)
     assert len(html.encode()) < 80_000
     assert "../../../report/report.html" in page.values("href")
-    assert "p-values are raw" in page.text
+    assert "p-values are not adjusted" in page.text
     assert "exact McNemar" in page.text
 
 
@@ -162,7 +162,7 @@ def test_pairs_that_fell_out_are_counted_with_the_reason():
     run = Page(render_run_page(synthetic.run_page([result]))).text
     trial = Page(render_trial_page(synthetic.trial_page(result))).text
 
-    assert "where one of the two trials has no score for it" in run
+    assert "if one of the two trials has no score for it" in run
     assert "t c 100 7 none none" in run
     assert "7 questions left out, because at least one of the two trials has no score for them" in trial
 

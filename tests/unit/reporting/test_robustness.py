@@ -32,8 +32,8 @@ def test_every_number_of_the_table_is_that_of_the_statistics():
     for name, question in (("bootstrap", "bootstrap"), ("newcombe", "Newcombe")):
         (answer,) = (text for asked, text in answers.items() if question in asked)
         assert interval(found[name]["low"], found[name]["high"]) in answer
-    assert answers["With the less cautious mid-p test?"] == p_words(found["mid_p"]["p_value"])
-    assert answers["With a test of ranks?"] == p_words(found["wilcoxon"]["p_value"])
+    assert answers["With the less conservative mid-p test?"] == p_words(found["mid_p"]["p_value"])
+    assert answers["With a rank test?"] == p_words(found["wilcoxon"]["p_value"])
     assert percent(found["posterior"]["p_better"]) in answers["How probable is it?"]
     assert percent(found["posterior"]["p_equivalent"]) in answers["How probable is it?"]
     missing = answers["Whatever the missing answers were (4 questions of 60)?"]
@@ -41,7 +41,7 @@ def test_every_number_of_the_table_is_that_of_the_statistics():
     margin = answers["Is it as good within 2.0 points, or at least not worse?"]
     assert p_words(found["non_inferiority"]["p_non_inferiority"]) in margin
     assert p_words(found["non_inferiority"]["p_equivalence"]) in margin
-    shown = answers["What could a run of this size have shown?"]
+    shown = answers["What could a run of this size have detected?"]
     assert points(found["detectable_difference"]["power_80"])[1:] in shown
     assert points(found["detectable_difference"]["power_90"])[1:] in shown
     assert absent == "Does not apply: Hodges–Lehmann interval (values are 0 or 1)."
@@ -92,7 +92,7 @@ def test_an_unbalanced_finding_says_what_the_missing_answers_could_have_been():
     text = Page(render_run_page(_run(effect))).text
 
     assert "Unbalanced: 12 of 60 items have no pair" in text
-    assert f"lies between {points(worst['lowest'])} and {points(worst['highest'])} points" in text
+    assert f"is between {points(worst['lowest'])} and {points(worst['highest'])} points" in text
 
 
 def test_an_inconclusive_finding_says_what_the_run_could_have_shown():
@@ -100,7 +100,7 @@ def test_an_inconclusive_finding_says_what_the_run_could_have_shown():
     size = row["sensitivity"]["detectable_difference"]["power_80"]
 
     assert row["verdict"] == "inconclusive"
-    assert f"could have shown {points(size)[1:]} points or more" in headline_note(row)
+    assert f"could have detected {points(size)[1:]} points or more" in headline_note(row)
     assert headline_note({**row, "verdict": "better"}) == ""
     assert headline_note({**row, "difference": None}) == ""
     assert headline_note({**row, "sensitivity": None}) == ""
@@ -154,6 +154,6 @@ def test_all_trials_at_once_are_one_sentence():
         return Page(render_run_page(page)).text
 
     assert "All 3 trials together differ from one another (Cochran's q: χ² = 9.50, df 2, p = 0.009" in said()
-    assert "90 questions that all have a score for, 2 left out" in said()
+    assert "90 questions for which all have a score, 2 left out" in said()
     nothing = {"statistic": None, "df": None, "p_value": None, "method": "none: no item"}
     assert "All 3 trials together could not be tested: no item." in said(**nothing)

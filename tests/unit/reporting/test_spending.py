@@ -81,7 +81,7 @@ def test_a_rate_keeps_every_digit():
 
 
 def test_what_is_not_known_of_a_known_cost_is_said():
-    why = "2 replies do not say how many tokens they took: it cost more"
+    why = "2 replies do not report their tokens: the true cost is higher"
     for page in _pages(_result(reason=why)):
         assert why in page.text
 

@@ -96,7 +96,7 @@ def test_the_other_sides_of_a_trial_are_told_with_the_numbers_of_the_statistics(
     assert f"It answers {_percent(selective['coverage']['mean'])}" in text
     assert f"and {_percent(selective['accuracy']['mean'])}" in text
     assert _percent(selective["risk_coverage"]["aurc"]) in text
-    assert "4 questions whose scorer does not tell abstentions apart" in text
+    assert "4 questions whose scorer does not identify abstentions" in text
 
 
 def test_further_analyses_of_an_effect_are_rows_of_its_checks(stats):

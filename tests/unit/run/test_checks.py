@@ -68,13 +68,13 @@ MISTAKES: list[tuple[Mapping[str, Any], str]] = [
     ({"providers": {"simulated": {"poll_secs": 1}}}, "providers.simulated.poll_secs: unknown key"),
     ({"providers": {"simulated": {"poll_seconds": 0}}}, "poll_seconds: is 0\n  Allowed: more than 0."),
     ({"providers": {"replay": {"pol_seconds": 1}}}, "providers.replay.pol_seconds: unknown key"),
-    ({"sampling": {"tempratur": 1}}, "simulated does not take 'tempratur'; did you mean 'temperature'?"),
+    ({"sampling": {"tempratur": 1}}, "simulated does not support 'tempratur'; did you mean 'temperature'?"),
     ({"prompts": {"plain": {}, "brief": {"user": "brief.md"}}}, "prompts.plain: has no user text"),
     ({"experiments_dir": "quiz.jsonl"}, "experiments_dir: quiz.jsonl is not a folder"),
     ({"experiments_dir": "quiz.jsonl/deeper"}, "experiments_dir: quiz.jsonl is not a folder"),
     (
         {"trials": {"sweep": {"model": ["sim"], "prompt": ["plan"]}}},
-        "is 'plan', which prompts does not define",
+        "is 'plan', which is not defined under prompts",
     ),
 ]
 
@@ -102,14 +102,14 @@ def test_a_mistake_is_found_and_named(
                     "z": {"system": "no.md"},
                 }
             },
-            "prompts.z.system: the file 'no.md' is not there",
+            "prompts.z.system: the file 'no.md' does not exist",
         ),
-        (REPLAY, "models.tape.recorded: the file 'tape.jsonl' is not there"),
+        (REPLAY, "models.tape.recorded: the file 'tape.jsonl' does not exist"),
         (
             {"models": {"sim": {"provider": "simulated"}, "unused": REPLAY["models"]["tape"]}},
-            "models.unused.recorded: the file 'tape.jsonl' is not there",
+            "models.unused.recorded: the file 'tape.jsonl' does not exist",
         ),
-        ({"trials": {"table": "no.tsv"}}, "trials.table: the file 'no.tsv' is not there"),
+        ({"trials": {"table": "no.tsv"}}, "trials.table: the file 'no.tsv' does not exist"),
     ],
 )
 def test_a_file_that_is_not_there_is_found_also_if_nothing_uses_it(
@@ -123,12 +123,12 @@ def test_a_file_that_is_not_there_is_found_also_if_nothing_uses_it(
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("{{ ''.__class__ }}", "plain.md: does what a template may not"),
+        ("{{ ''.__class__ }}", "plain.md: does something that templates may not do"),
         ("{{ topik }}", "plain.md: names the field 'topik', which no item has; did you mean 'topic'?"),
-        ("{{ question }} {{ answers }}", "plain.md: names 'answers', which no model may see"),
+        ("{{ question }} {{ answers }}", "plain.md: names 'answers', which models must not see"),
         ("{{ question", "plain.md, line 1: is not a valid template"),
-        ("", "plain.md: gives an empty text for item 'q1'"),
-        ("{{ context }}", "a field that is null is written out"),
+        ("", "plain.md: renders to an empty text for item 'q1'"),
+        ("{{ context }}", "a null field would be written out"),
     ],
 )
 def test_a_template_is_tried_on_the_items(experiment: SmallExperiment, template: str, said: str) -> None:
@@ -156,12 +156,12 @@ def test_every_dataset_is_checked(experiment: SmallExperiment) -> None:
 
 
 WRONG_RECORDINGS: list[tuple[list[dict[str, Any]], str]] = [
-    ([{**RECORDED, "item_id": "q9"}], "tape.jsonl, line 1: answers the item 'q9', which no dataset holds"),
+    ([{**RECORDED, "item_id": "q9"}], "tape.jsonl, line 1: answers the item 'q9', which is in no dataset"),
     ([RECORDED, RECORDED], "tape.jsonl, line 2: answers item 'q1' of tape, plain again (first in line 1)"),
-    ([{**RECORDED, "text": float("nan")}], "tape.jsonl, line 1: is not valid JSON (NaN is no JSON"),
+    ([{**RECORDED, "text": float("nan")}], "tape.jsonl, line 1: is not valid JSON (NaN is not JSON"),
     ([{**RECORDED, "text": 5}], "tape.jsonl, line 1: the field 'text' is missing or not a text"),
     ([{**RECORDED, "model": "other"}], "models.tape: "),
-    ([{**RECORDED, "prompt": "brief"}], "holds no answer of 'tape' to the prompt 'plain'"),
+    ([{**RECORDED, "prompt": "brief"}], "has no answer of 'tape' to the prompt 'plain'"),
 ]
 
 
@@ -209,8 +209,8 @@ def test_a_scorer_of_the_users_own_is_asked_once_per_dataset(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"resubmit": ["nobody/s0001"]}, "resubmit: no trial is called 'nobody'"),
-        ({"adopt": {"nobody/s0001": "batch_1"}}, "adopt: no trial is called 'nobody'"),
+        ({"resubmit": ["nobody/s0001"]}, "resubmit: there is no trial 'nobody'"),
+        ({"adopt": {"nobody/s0001": "batch_1"}}, "adopt: there is no trial 'nobody'"),
         ({"resubmit": ["nobody"]}, "resubmit[0]: 'nobody' is not a valid shard"),
     ],
 )
@@ -223,13 +223,13 @@ def test_a_decision_about_a_shard_of_no_trial_is_refused(
 def test_two_decisions_about_one_shard_are_refused(experiment: SmallExperiment) -> None:
     shard = f"{experiment.load().trials[0].name}/s0001"
     said = message(experiment, adopt={shard: "batch_1"}, resubmit=[shard])
-    assert f"resubmit: {shard} stands under adopt as well" in said
+    assert f"resubmit: {shard} is listed under adopt as well" in said
 
 
 GROUPINGS: list[tuple[str, str]] = [
     ("topc", "stats.subgroups[0]: no item has a field 'topc'; did you mean 'topic'?\n  Fields seen: topic."),
-    ("dataset", "stats.subgroups[0]: 'dataset' is not a further field of the items"),
-    ("cluster", "stats.subgroups[0]: 'cluster' is not a further field of the items"),
+    ("dataset", "stats.subgroups[0]: 'dataset' is not one of the dataset's own fields"),
+    ("cluster", "stats.subgroups[0]: 'cluster' is not one of the dataset's own fields"),
 ]
 
 
@@ -253,4 +253,4 @@ def test_a_value_that_makes_no_group_is_named(experiment: SmallExperiment, value
     experiment.write_items(*ITEMS[:2], {**ITEMS[2], "topic": value})
     said = message(experiment, stats={"subgroups": ["topic"]})
     assert "quiz.jsonl, item 'q3': the field 'topic' is " in said
-    assert "which makes no group" in said
+    assert "which cannot form a group" in said

@@ -153,5 +153,5 @@ def test_a_recording_may_answer_items_behind_the_limit(experiment: SmallExperime
     }
     experiment.check(limit_items=1, **replay)
     experiment.write("tape.jsonl", json.dumps({**rows[0], "item_id": "q9"}) + "\n")
-    with pytest.raises(PipelineError, match="answers the item 'q9', which no dataset holds"):
+    with pytest.raises(PipelineError, match="answers the item 'q9', which is in no dataset"):
         experiment.check(limit_items=9, **replay)

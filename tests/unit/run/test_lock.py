@@ -61,7 +61,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(run_root: Path) 
         with pytest.raises(StateError) as caught:
             RunLock(run_root).take()
         message = (
-            rf"{re.escape(str(run_root))}: another process works on this run: "
+            rf"{re.escape(str(run_root))}: another process is working on this run: "
             rf"host {re.escape(socket.gethostname())}, pid {process.pid}, since \d{{4}}-\d\d-\d\dT\S+\n"
             r"  Wait until it has ended, or ask it to stop; then start again\."
         )
@@ -106,7 +106,7 @@ def test_a_lock_is_released_also_when_the_work_fails(run_root: Path) -> None:
 
 
 def test_two_locks_in_one_process_exclude_each_other(run_root: Path) -> None:
-    with RunLock(run_root), pytest.raises(StateError, match="another process works on this run: host "):
+    with RunLock(run_root), pytest.raises(StateError, match="another process is working on this run: host "):
         RunLock(run_root).take()
 
 
@@ -132,7 +132,7 @@ def test_a_holder_that_has_not_written_yet_is_one_that_does_not_say(run_root: Pa
     run_root.mkdir()
     with (run_root / LOCK_FILE).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        assert read_holder(run_root) == "a process that does not say"
+        assert read_holder(run_root) == "an unknown process"
 
 
 def test_looking_at_the_holder_does_not_keep_anybody_from_starting(

@@ -109,7 +109,7 @@ class RunModel(RuleBasedStateMachine):
         return [*own, ("score", PLAIN)] if phase == "stats" and name == BRIEF else own
 
     def facts(self, key: Key) -> Any:
-        """What an output hangs on beside the outputs that it reads."""
+        """What an output depends on beside the outputs that it reads."""
         phase, name = key
         if phase == "prepare":
             return self.text["quiz.jsonl"]

@@ -161,7 +161,7 @@ def test_abstention_needs_a_whole_reply() -> None:
 
 
 def test_accepted_answers_without_a_number_are_reported() -> None:
-    with pytest.raises(ValueError, match=r"item 'q1': no accepted answer holds a number: \['eighteen'\]"):
+    with pytest.raises(ValueError, match=r"item 'q1': no accepted answer contains a number: \['eighteen'\]"):
         Numeric().score("18", Item("q1", "How many?", ("eighteen",)))
 
 

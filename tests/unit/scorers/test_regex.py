@@ -58,12 +58,14 @@ def test_only_the_end_of_a_long_reply_is_searched() -> None:
 
 @pytest.mark.parametrize(("pattern", "position"), [("(a", 0), ("a[", 1), ("ab(?<n>c)", 3)])
 def test_a_pattern_that_does_not_compile_is_reported_with_its_position(pattern: str, position: int) -> None:
-    with pytest.raises(ValueError, match=rf"is no regular expression: .* at position {position}"):
+    with pytest.raises(ValueError, match=rf"is not a valid regular expression: .* at position {position}"):
         Regex(pattern)
 
 
 def test_a_pattern_beyond_all_bounds_is_reported() -> None:
-    with pytest.raises(ValueError, match="is no regular expression: the repetition number is too large"):
+    with pytest.raises(
+        ValueError, match="is not a valid regular expression: the repetition number is too large"
+    ):
         Regex("a{99999999999999}")
 
 
