@@ -13,11 +13,12 @@ from scripts.errors import PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.capabilities import is_reasoning
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.providers.chat_checks import check_base_url
 from scripts.providers.downloads import append_rows
 from scripts.providers.keys import key_fingerprint, need_key
-from scripts.providers.openai_checks import PARAMETERS, check_sampling, is_reasoning
+from scripts.providers.openai_checks import PARAMETERS, check_sampling
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
 
