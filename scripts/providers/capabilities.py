@@ -24,7 +24,7 @@ The request type of the client (anthropic 2.12.0) has none of the three."""
 
 REASONING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "stop"})
 OPENAI_GUIDE = "https://developers.openai.com/api/docs/guides/reasoning and latest-model, read 2026-11"
-"""Where reasoning effort is not none, temperature and top_p are to be removed.  ``max_tokens`` does not go with
+"""Where reasoning effort is not none, temperature and top_p are to be removed.  ``max_tokens`` is not for
 reasoning models (openai 3.54.0, type of chat completions)."""
 
 
