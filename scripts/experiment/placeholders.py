@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from scripts.experiment.prompts import Prompt, load_template, used_fields
 from scripts.experiment.settings import Settings
 from scripts.experiment.templates import environment
-from scripts.records import Item
+from scripts.records import Item, digest
 
 BRACES = re.compile(r"\$\{\s*(\w+)\s*\}|\{{1,2}\s*(\w+)\s*\}{1,2}|%\((\w+)\)s|\[\[\s*(\w+)\s*\]\]")
 """Placeholders of other languages: ``${x}``, ``{x}`` (in two pairs, too), ``%(x)s``, ``[[x]]``."""
@@ -72,7 +71,7 @@ def find_alike(prompt: Prompt, items: Iterable[Item]) -> list[Item]:
     """List the items, of different questions, whose texts are those of another one; such are side by side."""
     by_text: dict[str, list[Item]] = {}
     for item in items:
-        by_text.setdefault(json.dumps(prompt.messages(item)), []).append(item)
+        by_text.setdefault(digest(prompt.messages(item)), []).append(item)
     return [item for group in by_text.values() if len(group) > 1 for item in group]
 
 

@@ -27,6 +27,9 @@ OPENAI_GUIDE = "https://developers.openai.com/api/docs/guides/reasoning and late
 """Where reasoning effort is not none, temperature and top_p are to be removed.  ``max_tokens`` is not for
 reasoning models (openai 3.54.0, type of chat completions)."""
 
+ALWAYS_REASON = r"o\d|gpt-5(-|$)|gpt-6(\.\d+)?-astra|gpt-6\.1-sol|gpt-.*-(pro|codex)"
+"""Models of OpenAI's that have no ``reasoning_effort: none``."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
@@ -57,15 +60,7 @@ RULES = (
     ),
     _rule("anthropic", r"claude-", CLAUDE_GUIDE, refuses=SAMPLING),
     _rule("openai", r"(ft:)?(gpt-[34]|gpt-5-chat|gpt-oss|gpt-audio|chatgpt-4o)", OPENAI_GUIDE),
-    _rule(
-        *(
-            "openai",
-            r"(ft:)?(o\d|gpt-5(-|$)|gpt-6(\.\d+)?-astra|gpt-6\.1-sol|gpt-.*-(pro|codex))",
-            OPENAI_GUIDE,
-        ),
-        refuses=REASONING,
-        reasons=True,
-    ),
+    _rule("openai", rf"(ft:)?({ALWAYS_REASON})", OPENAI_GUIDE, refuses=REASONING, reasons=True),
     _rule(
         *("openai", r"(ft:)?gpt-", OPENAI_GUIDE),
         refuses=REASONING,

@@ -28,6 +28,9 @@ MAX_SHAPES = 1024
 MAX_DIFFERENT = 256
 """How many items whose questions differ are kept of a dataset."""
 
+MAX_CHARACTERS = 4_000_000
+"""About how much text these may hold."""
+
 WORTH_KEEPING = 10_000
 """A look at fewer items than this takes less time than a digest of their file."""
 
@@ -134,7 +137,7 @@ def remember(settings: Settings) -> None:
 def _read(
     path: Path, limit: int | None, used: Sequence[str], *, check: Callable[[Item, Path], None], with_ids: bool
 ) -> Reading:
-    found, n_items = Reading(), 0
+    found, n_items, n_characters = Reading(), 0, 0
     shapes: set[tuple[Any, ...]] = set()
     questions: set[str] = set()
     for item in read_items(path, limit=limit):
@@ -149,9 +152,14 @@ def _read(
         if shape not in shapes and len(shapes) < MAX_SHAPES:
             shapes.add(shape)
             found.samples.append(item)
-        if len(questions) < MAX_DIFFERENT and item.question not in questions:
+        if (
+            len(questions) < MAX_DIFFERENT
+            and n_characters < MAX_CHARACTERS
+            and item.question not in questions
+        ):
             questions.add(item.question)
             found.different.append(item)
+            n_characters += len(item.question) + len(item.context or "")
     found.is_whole = limit is None or n_items < limit
     return found
 
