@@ -172,10 +172,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         overrides = {} if options.run_id is None else {"run_id": options.run_id}
         settings = load_settings([options.configfile or default], overrides)
-        check_settings(settings)
+        warnings = check_settings(settings, needs_keys=False)
         experiments_dir = Path(settings.config["experiments_dir"])
         pilot = None if options.pilot is None else read_pilot(experiments_dir, options.pilot)
         plan = make_plan(settings, pilot=pilot, answer_tokens=options.answer_tokens)
+        plan["warnings"] = [str(warning) for warning in warnings]
     if options.json:
         print(json.dumps(plan, indent=1, allow_nan=False))
     else:

@@ -182,7 +182,8 @@ def paid(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("paid")
 def test_a_model_of_a_paid_provider_without_a_price_is_refused(experiment: SmallExperiment) -> None:
     said = message(experiment)
-    assert "models.sim: the model 'sim' has no price\n  Add it under prices, or set allow_unpriced" in said
+    assert "models.sim: the model 'sim' has no price\n  Add the line `prices: {sim: {input: ..., " in said
+    assert "or set allow_unpriced: true" in said
     experiment.check(allow_unpriced=True)
     experiment.check(prices={"sim": {"input": 1.0, "output": 2.0}})
 
