@@ -10,6 +10,7 @@ What a user is told when something is wrong.
     └── ProviderError        the provider refused; nothing was started
         ├── LimitError       a file is over a limit; nothing was sent
         ├── BusyError        the provider asks to wait, or cannot be reached; nothing was started
+        │   └── UnreadableError   an answer came that cannot be read: ask again, but not for ever
         ├── NoBatchError     the provider knows no such batch
         └── UnknownOutcomeError   the connection broke after sending: a paid batch may exist
 
@@ -73,11 +74,20 @@ class BusyError(ProviderError):
     ----------
     retry_after_s : float, optional
         How long the provider asks to wait.
+    is_cut : bool
+        Whether an answer broke off, so that the provider was there.
     """
 
-    def __init__(self, what: str, *, where: str, fix: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, where: str, fix: str, retry_after_s: float | None = None, is_cut: bool = False
+    ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.retry_after_s = retry_after_s
+        self.is_cut = is_cut
+
+
+class UnreadableError(BusyError):
+    """An answer came, or a file, and cannot be read; it may be a moment's fault, but need not be."""
 
 
 class NoBatchError(ProviderError):
@@ -85,7 +95,18 @@ class NoBatchError(ProviderError):
 
 
 class UnknownOutcomeError(ProviderError):
-    """The connection broke after sending: a paid batch may exist, so only the user can decide to resend."""
+    """
+    The connection broke after sending: a paid batch may exist, so nobody may send again unasked.
+
+    Parameters
+    ----------
+    ask_again_s : float, optional
+        After how long the provider may be able to tell; None: a person has to look.
+    """
+
+    def __init__(self, what: str, *, where: str, fix: str, ask_again_s: float | None = None) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.ask_again_s = ask_again_s
 
 
 def shorten(values: Iterable[object], *, limit: int = 5) -> str:

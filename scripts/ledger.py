@@ -146,7 +146,8 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"{sent}, {count(totals['n_requests_in_flight'])} of them in flight."
     if totals["n_requests_reused"]:
-        yield f"{plural(totals['n_requests_reused'], 'answer')} taken over from other runs, paid for there."
+        answers = plural(totals["n_requests_reused"], "answer")
+        yield f"{answers} taken over from other trials or runs, paid for there."
     money = "No cost is known yet" if totals["spent_usd"] is None else f"{dollars(totals['spent_usd'])} spent"
     if totals["reserved_usd"] is not None:
         money += f", up to {dollars(totals['reserved_usd'])} reserved for batches that are not priced yet"

@@ -54,6 +54,7 @@ def outcome_row(
         "attempts": len(attempts),
         **{name: getattr(usage, name) for name in RARE_TOKENS},
         "is_reused": any(attempt.is_reused for attempt in attempts),
+        "n_unread": sum(attempt.is_unread for attempt in attempts) if is_counted else 0,
         "usage_by_attempt": [dataclasses.asdict(each) for each in usages] if len(usages) > 1 else None,
     }
 
@@ -102,6 +103,7 @@ def outcomes_schema() -> Any:
         "attempts": count,
         **dict.fromkeys(RARE_TOKENS, count),
         "is_reused": pa.bool_(),
+        "n_unread": count,
         "usage_by_attempt": pa.list_(pa.struct([(field.name, count) for field in dataclasses.fields(Usage)])),
     }
     return pa.schema(list(columns.items()))

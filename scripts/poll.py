@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch.collecting import PutOff, _to_resend, collect, take_in
+from scripts.dispatch.collecting import Collector, PutOff, _to_resend, take_in
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import Attempts
 from scripts.dispatch.selection import read_request_keys, unsent_requests
@@ -39,24 +40,35 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
     price = find_price(settings.config, trial.model)
     with (
         Ledger(settings.paths.ledger(trial.name)) as ledger,
-        Attempts(max_attempts=options["max_attempts"]) as attempts,
+        Attempts(
+            max_attempts=options["max_attempts"], resend_cancelled=options.get("resend_cancelled", False)
+        ) as attempts,
         contextlib.closing(make_sender(settings, trial, ledger)) as sender,
     ):
         sender.reconcile()
-        put_off = PutOff()
+        put_off, collector = PutOff(), Collector(sender, options, price)
         while True:
-            collect(sender, options)
+            collector.collect()
             take_in(attempts, sender, requests, price)
-            if put_off.wait(sender, options):
-                sender.send(unsent_requests(requests, ledger), attempt=1, at_most=put_off.at_most)
+            if put_off.wait(sender, options) or collector.has_lost_claims():
+                unsent = functools.partial(unsent_requests, requests, ledger)
+                sender.send_due(unsent, attempt=1, at_most=put_off.at_most)
             elif not sender.provider.resends or attempts.is_settled:
                 break
             else:
                 say("sending failed requests again")
             for attempt in range(2, options["max_attempts"] + 1):
-                sender.send(_to_resend(requests, attempts, attempt=attempt), attempt=attempt)
+                due = functools.partial(_to_resend, requests, attempts, ledger, attempt=attempt)
+                sender.send_due(due, attempt=attempt)
         outcomes = write_replies(requests, attempts, out=out)
         reason = next((error for error, _ in attempts.errors.most_common(1)), None)
+    if attempts.n_cancelled:
+        name = settings.config["models"][trial.model]["provider"]
+        say(
+            f"{attempts.n_cancelled} requests were cancelled at the provider and are not sent again; "
+            f"providers.{name}.resend_cancelled: true sends them"
+        )
+        reason = f"{reason} (providers.{name}.resend_cancelled: true sends what was cancelled again)"
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
     check_error_rate(settings, trial, outcomes, reason)
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from scripts.dispatch.selection import live_shards, unsent_requests
 from scripts.dispatch.sender import make_sender
-from scripts.dispatch.store import take_from_store
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.ledger import Ledger
-from scripts.providers.options import service_digest
 from scripts.records import Trial
 from scripts.run.job import phase_job, phase_parser, say, trial_job
 
@@ -31,10 +29,7 @@ def submit_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path)
     with Ledger(settings.paths.ledger(trial.name)) as ledger:
         sender = make_sender(settings, trial, ledger)
         sender.reconcile()
-        if settings.config["reuse"] == "store":
-            service = service_digest(settings, trial.model)
-            take_from_store(requests, ledger, sender.provider, service=service)
-        sender.send(unsent_requests(requests, ledger), attempt=1)
+        sender.send_due(lambda: unsent_requests(requests, ledger), attempt=1)
         shards = live_shards(requests, ledger)
     say(f"{sum(entry.n_requests for entry in shards)} requests are in {len(shards)} batches")
     write_json(

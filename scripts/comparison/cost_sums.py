@@ -28,13 +28,15 @@ def summarise_costs(
     Returns
     -------
     dict
-        ``costs``: the total of what is known, and by trial the dollars per request and per correct answer,
+        ``costs``: the total of what is known, the part of it that was not paid again as the answers were
+        there (``reused_usd``), and by trial the dollars per request and per correct answer,
         and those of repeated and failed attempts.  ``prices``: the rates by the configuration's model name.
     """
     dollars = [trial["cost_usd"] for trial in summary["trials"]]
     return {
         "costs": {
             "total_usd": as_float(add_dollars(dollars)),
+            "reused_usd": as_float(add_dollars(_reused(cost) for cost in costs.values())),
             "n_unknown": dollars.count(None),
             "trials": {
                 trial["trial"]: {
@@ -46,3 +48,7 @@ def summarise_costs(
         },
         "prices": {cost["model"]: cost["price"] for cost in costs.values() if cost},
     }
+
+
+def _reused(cost: Mapping[str, Any] | None) -> float | None:
+    return ((cost or {}).get("reused") or {}).get("cost_usd")

@@ -5,15 +5,23 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scripts.dispatch.places import find_change
 from scripts.errors import ConfigError, NoBatchError, UnknownOutcomeError
 from scripts.money.ledger import Ledger, ShardEntry, read_shards
 from scripts.providers import LostCall, Provider
 from scripts.run.job import say
 from scripts.run.paths import ALL_LEDGERS
+
+MAX_ASKS = 8
+"""How often a provider that cannot tell for the moment is asked for one batch."""
+
+MAX_ASK_REST_S = 3600.0
+"""If it cannot tell for longer than this, a person has to decide."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,37 +44,72 @@ class Decisions:
         )
 
 
-def find_lost_batch(
-    ledger: Ledger,
-    entry: ShardEntry,
-    key: str,
-    provider: Provider,
-    *,
-    decisions: Decisions,
-    rest: Callable[[float], None],
-    poll_seconds: float,
-) -> str | None:
-    """
-    Look for the batch of a lost call; that it is absent counts once the provider's lists have had their time.
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How a trial looks for its lost batches."""
 
-    That time counts from the first look: when the call was made, after an upload of any length, nobody knows.
+    ledger: Ledger
+    provider: Provider
+    service: str
+    """Digest of who is asked."""
+    decisions: Decisions
+    rest: Callable[[float], None]
+    """Sleeps; raises if a stop is requested."""
+    backoff: Callable[[int], float]
+    """Seconds to leave a busy provider alone, by the number of tries."""
+    poll_seconds: float
 
-    Raises
-    ------
-    UnknownOutcomeError
-        If the provider cannot tell and the user has not decided; the message says how to.
-    """
-    end = time.monotonic() + provider.lag_seconds
-    try:
-        while (batch_id := _find_existing(ledger, entry, key, provider)) is None:
+    def find(self, entry: ShardEntry, key: str) -> str | None:
+        """
+        Look for the batch of a lost call; that it is absent counts once the lists have had their time.
+
+        That time counts from the first look: when the call was made, after an upload of any length, nobody
+        knows.  At another place than the call's nothing counts as absent.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            If the provider cannot tell and the user has not decided; the message says how to.
+        """
+        try:
+            change = find_change(entry, self.provider, self.service)
+            if change is None:
+                return self._wait_for(entry, key)
+            if self.provider.keeps_keys and (batch_id := self._ask(entry, key)) is not None:
+                return batch_id
+            raise UnknownOutcomeError(
+                f"the call of {entry.at} was sent {change.what}: whether it started a batch cannot be asked "
+                "here, so a paid one may exist",
+                where=entry.shard,
+                fix=f"{change.fix} Then run again: it looks for the batch there.",
+            )
+        except UnknownOutcomeError as error:
+            return _decide(error, self.ledger, entry, self.provider, self.decisions)
+
+    def _wait_for(self, entry: ShardEntry, key: str) -> str | None:
+        """Ask until the batch is there, or surely is not."""
+        end = time.monotonic() + self.provider.lag_seconds
+        while (batch_id := self._ask(entry, key)) is None:
             left = end - time.monotonic()
             if left <= 0:
-                break
+                return None
             say(f"a batch may not be listed yet: asking again for {left:.0f} seconds")
-            rest(min(left, poll_seconds))
-    except UnknownOutcomeError as error:
-        return _decide(error, ledger, entry, provider, decisions)
-    return batch_id
+            self.rest(min(left, self.poll_seconds))
+        return batch_id
+
+    def _ask(self, entry: ShardEntry, key: str) -> str | None:
+        """Ask once, or until a provider that cannot tell for the moment can."""
+        for n_tries in itertools.count(1):
+            try:
+                return _find_existing(self.ledger, entry, key, self.provider)
+            except UnknownOutcomeError as error:
+                rest_s = error.ask_again_s
+                if rest_s is None or rest_s > MAX_ASK_REST_S or n_tries == MAX_ASKS:
+                    raise
+                rest_s = max(rest_s, self.backoff(n_tries))
+                say(f"{error.where}: {error.what}; asking again in {rest_s:.3g} seconds")
+                self.rest(rest_s)
+        raise AssertionError("not reached")
 
 
 def _find_existing(ledger: Ledger, entry: ShardEntry, key: str, provider: Provider) -> str | None:
@@ -87,6 +130,7 @@ def lost_call(ledger: Ledger, entry: ShardEntry) -> LostCall:
     own = [other for other in ledger.shards.values() if other.shard != entry.shard]
     return LostCall(
         at=datetime.datetime.fromisoformat(entry.at),
+        provider_at=datetime.datetime.fromisoformat(entry.provider_at) if entry.provider_at else None,
         n_requests=entry.n_requests,
         known=frozenset(other.batch_id for other in [*others, *own] if other.batch_id is not None),
         n_rivals=sum(

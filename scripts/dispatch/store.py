@@ -1,5 +1,5 @@
 """
-Answers that an earlier run has paid for, taken over into a trial's ledger (``reuse: store``).
+Answers that are paid already, taken over from another ledger into a trial's own.
 
 A request is the same if its key is the same (model, body and replicate) and the same service was asked, under
 the same settings.
@@ -13,40 +13,22 @@ from pathlib import Path
 
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import Settled, settle_shard
-from scripts.dispatch.selection import unsent_requests
 from scripts.files import dump_line, file_sha256
 from scripts.money.ledger import Ledger, ShardEntry, write_keys
 from scripts.providers import BatchStatus, Provider
 from scripts.records import FAILED_OUTCOMES
 from scripts.run.job import say
-from scripts.run.paths import ALL_LEDGERS
 
 
-def take_from_store(requests: Path, ledger: Ledger, provider: Provider, *, service: str) -> int:
-    """
-    Enter the answers to unsent requests that other ledgers of the experiments folder hold; count them.
-
-    Each is taken from the first ledger that has it, by name of run and trial.  Every source makes one shard.
-    """
-    with KeySet() as wanted:
-        wanted.update(request.request_key for request in unsent_requests(requests, ledger))
-        n_wanted = len(wanted)
-        if n_wanted:
-            for source, entry in find_sources(ledger.folder, service):
-                _take(source, entry, ledger, provider, wanted)
-        return n_wanted - len(wanted)
-
-
-def find_sources(folder: Path, service: str) -> Iterator[tuple[Ledger, ShardEntry]]:
-    """Yield the shards of all other ledgers beside the one in `folder` that hold answers of this service."""
-    experiments = folder.parents[2]
-    for path in sorted(experiments.glob(ALL_LEDGERS)):
-        if path.parent != folder:
-            source = Ledger.read(path.parent)
-            for entry in source.shards.values():
-                is_here = entry.state in {"downloaded", "reconciled"}
-                if is_here and entry.service == service and source.replies_path(entry.shard).is_file():
-                    yield source, entry
+def copy_rows(
+    source: Ledger, entry: ShardEntry, ledger: Ledger, claimed: ShardEntry, provider: Provider, into: Path
+) -> None:
+    """Copy the rows of a shard that answer the requests of a claimed one, whatever they say."""
+    with KeySet() as wanted, into.open("w", encoding="utf-8") as handle:
+        wanted.update(ledger.read_keys(claimed.shard))
+        for settled, _ in settle_shard(source, entry, provider):
+            if settled.row is not None and wanted.discard(settled.request_key):
+                handle.write(dump_line(settled.row, ascii_only=True))
 
 
 def read_answers(source: Ledger, entry: ShardEntry, provider: Provider) -> Iterator[Settled]:
@@ -56,7 +38,9 @@ def read_answers(source: Ledger, entry: ShardEntry, provider: Provider) -> Itera
             yield settled
 
 
-def _take(source: Ledger, entry: ShardEntry, ledger: Ledger, provider: Provider, wanted: KeySet) -> None:
+def take_answers(
+    source: Ledger, entry: ShardEntry, ledger: Ledger, provider: Provider, wanted: KeySet, *, attempt: int
+) -> None:
     """Copy a shard's answers to wanted requests into a shard of this ledger; then they are wanted no more."""
     if not any(key in wanted for key in source.read_keys(entry.shard)):
         return
@@ -70,14 +54,16 @@ def _take(source: Ledger, entry: ShardEntry, ledger: Ledger, provider: Provider,
         os.fsync(handle.fileno())
     if keys:
         origin = entry.reused_from or f"{source.folder.parents[1].name}/{source.folder.name}/{entry.shard}"
-        _enter(ledger, copied, keys, entry, origin)
+        _enter(ledger, copied, keys, entry, origin, attempt)
         say(f"{len(keys)} answers are taken over from {origin}, which paid for them")
 
 
-def _enter(ledger: Ledger, copied: Path, keys: Sequence[str], entry: ShardEntry, origin: str) -> None:
+def _enter(
+    ledger: Ledger, copied: Path, keys: Sequence[str], entry: ShardEntry, origin: str, attempt: int
+) -> None:
     temporary = ledger.folder / "keys.tmp"
     write_keys(temporary, keys)
-    shard = ledger.plan(attempt=1, keys=temporary, n_requests=len(keys))
+    shard = ledger.plan(attempt=attempt, keys=temporary, n_requests=len(keys))
     replies = ledger.replies_path(shard)
     copied.replace(replies)
     ledger.sync()

@@ -75,7 +75,7 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
     """
     import pyarrow.compute as pc
 
-    rows = read_parquet(outcomes, COLUMNS)
+    rows, n_unread = read_parquet(outcomes, COLUMNS), _count_unread(outcomes)
     attempts = list_attempts(rows)
     whole = _bill(attempts, price)
     cost, n_silent = whole.pop("cost_usd"), _count_silent(rows)
@@ -86,12 +86,13 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
     n_failed = pc.sum(is_failed(rows)).as_py() or 0
     return {
         "cost_usd": cost,
-        "reason": _reason(price, cost, n_silent),
+        "reason": _reason(price, cost, n_silent, n_unread),
         "cost_per_request_usd": cost / rows.num_rows if cost is not None and rows.num_rows else None,
         **whole,
         "n_requests": rows.num_rows,
         "n_with_usage": rows.num_rows - rows["input_tokens"].null_count,
         "n_without_usage": n_silent,
+        "n_unread": n_unread,
         "n_attempts": n_attempts,
         "repeated": {"n_attempts": n_repeated, **_part(attempts.filter(attempts["is_repeated"]), price)},
         "reused": {"n_requests": reused.num_rows, **_part(list_attempts(reused), price)},
@@ -175,9 +176,24 @@ def _count_silent(rows: Any) -> int:
     return pc.sum(silent).as_py() or 0
 
 
-def _reason(price: Price | None, cost: float | None, n_silent: int) -> str | None:
+def _count_unread(outcomes: Path) -> int:
+    """Count the attempts that may be billed though their rows could not be had; an old file has none."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if "n_unread" not in pq.read_schema(outcomes).names:
+        return 0
+    return pc.sum(read_parquet(outcomes, ["n_unread"])["n_unread"]).as_py() or 0
+
+
+def _reason(price: Price | None, cost: float | None, n_silent: int, n_unread: int) -> str | None:
     if price is None:
         return "the model has no price"
     if cost is None:
         return "no reply reports its tokens"
-    return f"{n_silent} replies do not report their tokens: the true cost is higher" if n_silent else None
+    reasons = []
+    if n_silent:
+        reasons.append(f"{n_silent} replies do not report their tokens")
+    if n_unread:
+        reasons.append(f"{n_unread} requests may have been billed whose results could not be had")
+    return f"{', and '.join(reasons)}: the true cost is higher" if reasons else None

@@ -4,13 +4,15 @@ What was sent and paid, per trial: append-only, on disk before money moves, neve
 ``ledger/<trial>/events.jsonl`` holds one event a line; a shard goes through ::
 
     planned -> intent -> submitted -> terminal -> downloaded -> reconciled
-                   `-> refused (the provider started nothing, or turned the batch away: send later)
+           |       `-> refused (the provider started nothing, or turned the batch away: send later)
+           `-> claimed (another ledger has sent its requests: wait for them) -> downloaded -> reconciled
 
 ``<shard>.keys`` lists the request keys of a shard, ``<shard>.replies.jsonl`` the raw rows that came back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -25,11 +27,11 @@ from scripts.errors import DataError, StateError
 from scripts.files import atomic_open, dump_line
 from scripts.run.paths import EVENTS_FILE
 
-STATES = ("planned", "intent", "submitted", "terminal", "downloaded", "reconciled", "refused")
+STATES = ("planned", "intent", "claimed", "submitted", "terminal", "downloaded", "reconciled", "refused")
 
 
-LOCK_PATIENCE_S = 10.0
-"""How long a second process waits for the first to end."""
+LOCK_PATIENCE_S = 60.0
+"""How long a second process waits for the first to end: another trial may be fetching what it waits for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +50,14 @@ class ShardEntry:
     key: str | None = None
     """How the provider finds the batch."""
     batch_id: str | None = None
+    provider: str | None = None
+    """Name of who was asked; None in a ledger of an earlier version, as the next two."""
+    address: str | None = None
+    """Where the provider was asked."""
     account: str | None = None
     """Fingerprint of the account that it was sent with."""
+    provider_at: str | None = None
+    """When it was sent, by the provider's clock; None where that is not known."""
     submitted_at: str | None = None
     status: str | None = None
     """The provider's final status, in the project's words."""
@@ -68,6 +76,12 @@ class ShardEntry:
     """Digest of who was asked, so that another run can take the answers over."""
     reused_from: str | None = None
     """Run, trial and shard that the answers were paid with; None: this shard was sent."""
+    n_done: int | None = None
+    """Requests that are done by the provider's own count, failures included."""
+    n_unread: int = 0
+    """Requests that may be billed and whose rows could not be had, so that nobody knows what they cost."""
+    is_given_up: bool = False
+    """Whether the user has said that what could not be had is lost."""
 
     @property
     def is_live(self) -> bool:
@@ -106,12 +120,29 @@ class Ledger:
         ledger.shards = read_shards(ledger.path)
         return ledger
 
+    @contextlib.contextmanager
+    def if_free(self) -> Iterator[bool]:
+        """Enter this ledger if no other process holds it; tell whether."""
+        try:
+            self._enter(patience_s=0.0)
+        except StateError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self.__exit__()
+
     def __enter__(self) -> Self:
+        self._enter(patience_s=LOCK_PATIENCE_S)
+        return self
+
+    def _enter(self, *, patience_s: float) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            _lock(self._descriptor, self.path)
+            _lock(self._descriptor, self.path, patience_s)
             _drop_torn_line(self._descriptor, self.path)
             self.shards = read_shards(self.path)
         except BaseException:
@@ -122,7 +153,6 @@ class Ledger:
         if is_new:
             _sync_folder(self.folder)
             _sync_folder(self.folder.parent)
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._descriptor is not None
@@ -234,13 +264,13 @@ def _apply(shards: dict[str, ShardEntry], entry: dict[str, Any]) -> None:
     shards[shard] = dataclasses.replace(shards[shard], state=event, **facts)
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE_S
+def _lock(descriptor: int, path: Path, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise StateError(
                     "another process is sending or polling this trial",
                     where=str(path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from scripts.errors import shorten
 from scripts.reporting.tables import compact, count, decimal, dollars, plural
 
 if TYPE_CHECKING:
@@ -53,6 +54,20 @@ def _head_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     if totals["n_repeated"]:
         line += f", {count(totals['n_repeated'])} identical to another one and sent once"
     yield f"{line}."
+    for row in [row for row in plan["trials"] if row["paid_under"]][:MAX_ROWS]:
+        yield paid_line(row["trial"], row["paid_under"])
+
+
+def paid_line(trial: str, others: Sequence[str]) -> str:
+    """
+    Say that a trial asks what others have paid for.
+
+    Examples
+    --------
+    >>> paid_line("m__new", ["m__old"])
+    'm__new: already paid under m__old; those answers are taken, not paid again.'
+    """
+    return f"{trial}: already paid under {shorten(others)}; those answers are taken, not paid again."
 
 
 def _trial_table(plan: Mapping[str, Any]) -> Table:

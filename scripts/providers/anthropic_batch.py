@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from scripts.errors import PipelineError
 from scripts.files import dump_line
-from scripts.providers.anthropic_lost import count_requests, find_lost_batch
+from scripts.providers.anthropic_lost import find_lost_batch
 from scripts.providers.anthropic_rows import decode_message_row
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
-from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.call_errors import CallErrors, count_done, need_id
 from scripts.providers.capabilities import check_capabilities, find_place
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
+from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class AnthropicBatch(Provider):
 
     name: ClassVar[str] = "anthropic"
     parameters: ClassVar[frozenset[str] | None] = frozenset({"temperature", "top_p", "top_k", "max_tokens"})
+    keeps_keys: ClassVar[bool] = False
 
     model: str
     """The provider's name of the model."""
@@ -127,27 +131,34 @@ class AnthropicBatch(Provider):
         """Fingerprint of the key."""
         return key_fingerprint(self._errors.key)
 
+    @property
+    def address(self) -> str | None:
+        """Where the API is."""
+        return self.base_url.rstrip("/")
+
+    def clock(self) -> datetime.datetime | None:
+        """Say what time it is at the provider: see `Provider.clock`."""
+        return provider_time(self.base_url)
+
+    def list_batches(self) -> Mapping[str, str]:
+        """Ask for one batch, to hear what time it is; none can be found by a key."""
+        with self._told(self._errors.of_first_list):
+            self.client.with_options(max_retries=LIST_RETRIES).messages.batches.list(limit=1)
+        return {}
+
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """Look for the one batch that can be the lost one, as the provider keeps no key."""
-        import anthropic
-        import httpx2
-
-        try:
-            return find_lost_batch(
-                self.client.with_options(max_retries=LIST_RETRIES), call, where=self._where
-            )
-        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
-            raise self._errors.of_list(key, error) from None
+        client = self.client.with_options(max_retries=LIST_RETRIES)
+        with self._told(functools.partial(self._errors.of_list, key)):
+            return find_lost_batch(client, call, where=self._where)
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Start a batch; the payload is streamed from the disk."""
-        import anthropic
-        import httpx2
         from anthropic.types.messages import MessageBatch
 
         self.limits.check_payload(payload, where=self._where)
         size = payload.stat().st_size + len(HEAD + TAIL)
-        try:
+        with self._told(functools.partial(self._errors.of_create, key)):
             batch = self.client.post(
                 PATH,
                 cast_to=MessageBatch,
@@ -159,47 +170,48 @@ class AnthropicBatch(Provider):
                 },
             )
             return need_id(getattr(batch, "id", None), "batch")
-        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
-            raise self._errors.of_create(key, error) from None
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once: see `Provider.status`."""
         batch = self._batch(batch_id)
-        word = str(getattr(batch, "processing_status", None))
-        return BatchState(STATUS.get(word, BatchStatus.UNKNOWN), word, n_done=_count_done(batch))
+        word = batch.processing_status
+        status = STATUS.get(word, BatchStatus.UNKNOWN)
+        if status is BatchStatus.DONE and getattr(batch, "cancel_initiated_at", None) is not None:
+            status = BatchStatus.CANCELLED
+        # while a batch goes on, all its counts but one are zero
+        names = ("succeeded", "errored", "canceled", "expired") if status.is_terminal else ()
+        return BatchState(status, word, n_done=count_done(getattr(batch, "request_counts", None), *names))
 
     def fetch(self, batch_id: str, into: Path) -> None:
-        """
-        Stream the results.
-
-        With fewer rows than the batch has requests, a download may have broken off unnoticed, and what it
-        lacks would be paid again; so rows are missing only if a second download lacks them too.
-        """
-        n_requests = count_requests(self._batch(batch_id))
-        if self._download(batch_id, into) < n_requests:
-            self._download(batch_id, into)
-
-    def _download(self, batch_id: str, into: Path) -> int:
-        """Download the results once, and count their rows."""
+        """Stream the results; none if the batch names no file of them (yet): see `Provider.fetch`."""
+        if self._batch(batch_id).results_url is None:
+            into.write_bytes(b"")
+            return
         with self._reading(f"the results of batch {batch_id}"):
             results = self.client.messages.batches.with_streaming_response.results(batch_id)
             with results as response, into.open("w+b") as handle:
-                return append_rows(response.iter_bytes(), handle)
+                append_rows(response.iter_bytes(), handle)
 
     def _batch(self, batch_id: str) -> MessageBatch:
         with self._reading(f"batch {batch_id}"):
-            return self.client.messages.batches.retrieve(batch_id)
+            batch = self.client.messages.batches.retrieve(batch_id)
+            if not isinstance(getattr(batch, "processing_status", None), str):
+                raise ValueError("the answer describes no batch")
+            return batch
 
     @contextlib.contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
-        """Sort the errors of a call that changes nothing."""
+    def _told(self, tell: Callable[[Exception], PipelineError]) -> Iterator[None]:
+        """Turn what the client raises, or an answer that cannot be read, into the project's error."""
         import anthropic
         import httpx2
 
         try:
             yield
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
-            raise self._errors.of_read(what, error) from None
+            raise tell(error) from None
+
+    def _reading(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._told(functools.partial(self._errors.of_read, what))
 
     @functools.cached_property
     def client(self) -> anthropic.Anthropic:
@@ -228,7 +240,7 @@ def _http_client() -> httpx2.Client:
     """Make what all calls of this process go through: it reads the certificates, which takes its time."""
     import anthropic
 
-    return anthropic.DefaultHttpxClient()
+    return anthropic.DefaultHttpxClient(event_hooks={"response": [note_date]})
 
 
 def warm_up() -> None:
@@ -265,11 +277,3 @@ def _stream_body(payload: Path) -> Iterator[bytes]:
             yield (held + block[:-1]).replace(b"\n", b",")
             held = block[-1:]
         yield held + TAIL
-
-
-def _count_done(batch: MessageBatch) -> int | None:
-    """Requests done; None while the batch goes on, as all counts but one are zero until it has ended."""
-    if batch.processing_status != "ended":
-        return None
-    counts = batch.request_counts
-    return counts.succeeded + counts.errored + counts.canceled + counts.expired

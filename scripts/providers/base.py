@@ -91,7 +91,7 @@ class BatchState:
     raw: str
     """The provider's own word."""
     n_done: int | None = None
-    """Requests done so far; None where the provider does not say."""
+    """Requests done so far, failures included; None where the provider does not say."""
     error: str | None = None
     """Why a batch failed as a whole."""
     is_put_off: bool = False
@@ -111,6 +111,8 @@ class LostCall:
     """Batches that a ledger owns already: none of them is the lost one."""
     n_rivals: int = 0
     """Other calls with as many requests whose answers are not known either."""
+    provider_at: datetime.datetime | None = None
+    """The same by the provider's clock, where that is known."""
     read_keys: Callable[[], Iterable[str]] = tuple
     """Reads the keys of the call's requests."""
 
@@ -132,6 +134,10 @@ class Provider(abc.ABC):
     """Whether a request costs money, so that a model without a price is an error."""
     takes_slots: ClassVar[bool] = True
     """Whether a batch counts towards ``max_active_batches``; one that goes on only while polled must not."""
+    keeps_keys: ClassVar[bool] = True
+    """Whether a batch can be found by the key that it was started with."""
+    has_books_here: ClassVar[bool] = False
+    """Whether batches lie in a folder of this machine: a row that is not there is not still on its way."""
     lag_seconds: float = 0.0
     """How long a new batch may not be found yet though it is there."""
 
@@ -139,6 +145,30 @@ class Provider(abc.ABC):
     def account(self) -> str | None:
         """A fingerprint of the account that batches are sent with; None where there is none."""
         return None
+
+    @property
+    def address(self) -> str | None:
+        """Where the provider is asked; None where that is this machine."""
+        return None
+
+    def clock(self) -> datetime.datetime | None:
+        """Say what time it is at the provider, by its last answer in this process; None if not known."""
+        return None
+
+    def list_batches(self) -> Mapping[str, str]:
+        """
+        Ask for the batches that are there, before the first one is started: their ids by our keys.
+
+        Whoever can be asked by key at any time, or keeps no keys, names none.  The call also tells the time.
+
+        Raises
+        ------
+        BusyError
+            They cannot be listed now; nothing may be started before they are.
+        ProviderError
+            The provider refuses.
+        """
+        return {}
 
     @classmethod
     @abc.abstractmethod
@@ -270,6 +300,8 @@ class Provider(abc.ABC):
     def fetch(self, batch_id: str, into: Path) -> None:
         """
         Stream the raw rows of a terminal batch, errors included, into a JSONL file; maybe none.
+
+        A result that is not named (yet) makes a short file: the caller holds it against the provider's count.
 
         Raises
         ------

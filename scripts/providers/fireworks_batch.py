@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 import json
 import time
@@ -16,15 +17,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
-from scripts.errors import NoBatchError, ProviderError, UnknownOutcomeError
+from scripts.errors import BusyError, NoBatchError, ProviderError, UnknownOutcomeError
 from scripts.files import dump_line
-from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
+from scripts.providers.base import BatchState, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, need_id
 from scripts.providers.chat import chat_body
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.fireworks_checks import PARAMETERS, check_model, check_sampling, check_service
 from scripts.providers.fireworks_rows import decode_row, last_part, read_problem, read_state, snake_keys
 from scripts.providers.keys import key_fingerprint, need_key
+from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ FIND_RETRIES = 5
 
 READY_PATIENCE_S, READY_REST_S = 4.0, 0.5
 """How long to stand by until a dataset is ready; longer waits are the caller's, who hears of a stop."""
+
+BUSY = frozenset({429, 500, 502, 503, 504})
+"""Answers of the store of files after which it may have the file."""
 
 ALREADY_EXISTS = frozenset({6, "6", "ALREADY_EXISTS"})
 """gRPC's code, if the status is not 409."""
@@ -114,26 +119,34 @@ class FireworksBatch(Provider):
         """Fingerprint of the key."""
         return key_fingerprint(self._errors.key)
 
+    @property
+    def address(self) -> str | None:
+        """Where the API is, and whose jobs are seen there."""
+        return f"{self.base_url.rstrip('/')}, account {self.account_id}"
+
+    def clock(self) -> datetime.datetime | None:
+        """Say what time it is at the provider: see `Provider.clock`."""
+        return provider_time(self.base_url)
+
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """Ask for the job by the id that it was created with: see `Provider.find_existing`."""
         try:
-            self._job(_id(key), retries=FIND_RETRIES)
-        except NoBatchError:
-            return None
+            return self._find_job(_id(key), retries=FIND_RETRIES)
         except ProviderError as error:
             raise UnknownOutcomeError(
                 f"job {_id(key)} cannot be asked for ({error.what}), so a paid one may exist",
                 where=self._where,
                 fix="Run again later: it asks again before anything is sent.",
+                ask_again_s=(error.retry_after_s or 0.0) if isinstance(error, BusyError) else None,
             ) from None
-        return _id(key)
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Bring the payload into a dataset, then start the job, once: see `Provider.create`."""
         import fireworks
 
         name = _id(key)
-        self._prepare(payload, name)
+        if self._prepare(payload, name) and (job_id := self._find_job(name)) is not None:
+            return job_id
         labels = " ".join(metadata[label] for label in ("run", "trial", "attempt") if label in metadata)
         try:
             answer = self._client.batch_inference_jobs.with_raw_response.create(  # its retries are off
@@ -154,18 +167,9 @@ class FireworksBatch(Provider):
         return dataclasses.replace(state, error=self._errors.clean(state.error) if state.error else None)
 
     def fetch(self, batch_id: str, into: Path) -> None:
-        """
-        Stream every file of the job's output, errors last: see `Provider.fetch`.
-
-        That there are none is believed only of a job that failed, or that ended before any request was done:
-        the rows of any other are paid, and maybe not written yet.
-        """
+        """Stream every file of the job's output, errors last; none if none is there: see `Provider.fetch`."""
         job = self._job(batch_id)
         urls = self._result_urls(last_part(job.get("output_dataset_id")))
-        state = read_state(job)
-        was_run = state.status is BatchStatus.DONE or bool(state.n_done)
-        if not urls and was_run and state.status is not BatchStatus.FAILED:
-            raise self._errors.busy(ValueError(f"the results of job {batch_id} are not there (yet)"))
         with into.open("w+b") as handle:
             for url in urls:
                 self._download(url, handle)
@@ -175,7 +179,7 @@ class FireworksBatch(Provider):
         if dataset is None:
             return []
         try:
-            with self._asking(f"dataset {dataset}"):
+            with self._asking(f"dataset {dataset}", is_paid=True):
                 raw = self._client.datasets.with_raw_response.get_download_endpoint(dataset)
                 answer = _read_object(raw, depth=1)
         except NoBatchError:
@@ -189,17 +193,25 @@ class FireworksBatch(Provider):
         # not by the provider's client: it would send the key along, to another server
         options: dict[str, Any] = {"timeout": self.timeout_seconds, "follow_redirects": False}
         with (
-            self._asking("a file of the results"),
+            self._asking("a file of the results", is_paid=True),
             _http_client().stream("GET", url, **options) as answer,
         ):
             if answer.status_code != 200:
-                raise ValueError(f"a file of the results came with status {answer.status_code}")
+                problem = ValueError(f"a file of the results came with status {answer.status_code}")
+                raise self._errors.busy(problem) if answer.status_code in BUSY else problem
             append_rows(answer.iter_bytes(CHUNK_BYTES), handle)
 
-    def _prepare(self, payload: Path, name: str) -> None:
-        """Bring the payload into a dataset that is ready; goes on where an earlier call left off."""
+    def _prepare(self, payload: Path, name: str) -> bool:
+        """
+        Bring the payload into a dataset that is ready; goes on where an earlier call left off.
+
+        Returns
+        -------
+        bool
+            Whether the dataset was there, so that a job over it may be.
+        """
         self.limits.check_payload(payload, where=self._where, taker="an upload")
-        state = self._dataset_state(name)
+        state = first = self._dataset_state(name)
         if state is None:
             self._create_dataset(payload, name)
         if state is None or (state != "READY" and name not in self._uploaded):
@@ -210,6 +222,7 @@ class FireworksBatch(Provider):
                 raise self._errors.busy(ValueError(f"dataset {name} is not ready yet"))
             time.sleep(READY_REST_S)
             state = self._dataset_state(name)
+        return first is not None
 
     def _create_dataset(self, payload: Path, name: str) -> None:
         import fireworks
@@ -247,10 +260,18 @@ class FireworksBatch(Provider):
             )
         return str(state)
 
+    def _find_job(self, name: str, *, retries: int = 0) -> str | None:
+        """Look for a job by its id."""
+        try:
+            self._job(name, retries=retries)
+        except NoBatchError:
+            return None
+        return name
+
     def _job(self, batch_id: str, *, retries: int = 0) -> Mapping[str, Any]:
         """Read a job."""
         client = self._client.with_options(max_retries=retries)
-        with self._asking(f"batch {batch_id}"):
+        with self._asking(f"batch {batch_id}", is_paid=True):
             job = _read_object(client.batch_inference_jobs.with_raw_response.get(batch_id))
             if last_part(job.get("name")) != batch_id:
                 raise ValueError(f"the answer is not about job {batch_id}")
@@ -265,15 +286,15 @@ class FireworksBatch(Provider):
         return _id(key)
 
     @contextlib.contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
-        """Sort the errors of a call that costs nothing."""
+    def _asking(self, what: str, *, is_paid: bool = False) -> Iterator[None]:
+        """Sort the errors of a call that costs nothing; `is_paid` says that a job is there already."""
         import fireworks
         import httpx
 
         try:
             yield
         except (fireworks.FireworksError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise self._errors.of_read(what, error) from None
+            raise self._errors.of_read(what, error, is_paid=is_paid) from None
 
     @functools.cached_property
     def _uploaded(self) -> set[str]:
@@ -308,7 +329,7 @@ def _http_client() -> httpx.Client:
     """Make what all calls of this process go through: it reads the certificates, which takes its time."""
     import fireworks
 
-    return fireworks.DefaultHttpxClient()
+    return fireworks.DefaultHttpxClient(event_hooks={"response": [note_date]})
 
 
 def warm_up() -> None:

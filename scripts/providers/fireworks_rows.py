@@ -93,10 +93,13 @@ def read_state(job: Mapping[str, Any]) -> BatchState:
     raw = word.removeprefix("JOB_STATE_") if isinstance(word, str) else str(word)
     status = STATES.get(raw, BatchStatus.UNKNOWN)
     progress = _mapping(job.get("job_progress"))
+    names = ("total_processed_requests", "successfully_processed_requests", "failed_requests")
+    total, *parts = (_count(progress.get(name)) for name in names)
+    known = [total, sum(part or 0 for part in parts) if any(part is not None for part in parts) else None]
     return BatchState(
         status,
         raw,
-        n_done=_count(progress.get("total_processed_requests")),
+        n_done=max((number for number in known if number is not None), default=None),
         error=read_problem(job) if status.is_terminal else None,
     )
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scripts.errors import ProviderError
 from scripts.files import atomic_open, dump_line, read_json, read_jsonl, write_json
@@ -31,6 +31,7 @@ class BookedBatches(Provider):
     books: Path
     """The folder of the batches, outside every run's folder."""
     limits: Limits = LIMITS
+    has_books_here: ClassVar[bool] = True
 
     def decode(self, row: Mapping[str, Any]) -> tuple[str, Reply]:
         """Read one raw row: see `Provider.decode`."""

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from scripts.errors import PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
-from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.call_errors import CallErrors, count_done, first_of_each, need_id
 from scripts.providers.chat import chat_body
 from scripts.providers.chat_checks import check_base_url, check_values
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.mistral_rows import decode_mistral_row
+from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ LIST_PATIENCE_S = 20.0
 
 MARGIN = datetime.timedelta(days=1)
 """So much before a lost call its job is looked for: more than any clock or time zone is off."""
+
+KEPT = datetime.timedelta(days=31)
+"""So far back jobs are looked for before the first one of a trial: what is older has no results any more."""
 
 MAX_ERRORS = 3
 
@@ -135,6 +139,15 @@ class MistralBatch(Provider):
         """Fingerprint of the key."""
         return key_fingerprint(self._key)
 
+    @property
+    def address(self) -> str | None:
+        """Where the API is."""
+        return self.base_url.rstrip("/")
+
+    def clock(self) -> datetime.datetime | None:
+        """Say what time it is at the provider: see `Provider.clock`."""
+        return provider_time(self.base_url)
+
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """
         Look for the key in the metadata of all jobs since the day before: see `Provider.find_existing`.
@@ -142,12 +155,23 @@ class MistralBatch(Provider):
         The list is read until a page is empty.  That it could be asked for the metadata is not relied on:
         a filter that is not understood would hide a paid job.
         """
+        since = call.provider_at or min(call.at, datetime.datetime.now(datetime.UTC))
         with self._told(functools.partial(self._errors.of_list, key)):
-            for job in self._jobs(call.at - MARGIN):
-                labels = job.get("metadata")
-                if isinstance(labels, Mapping) and labels.get("trialmake_key") == key:
-                    return need_id(job.get("id"), "batch")
-        return None
+            keys = self._list_keys(since - MARGIN)
+            return next((batch_id for found, batch_id in keys if found == key), None)
+
+    def list_batches(self) -> Mapping[str, str]:
+        """Read the keys in the metadata of the jobs of a month: see `Provider.list_batches`."""
+        with self._told(self._errors.of_first_list):
+            return first_of_each(self._list_keys(datetime.datetime.now(datetime.UTC) - KEPT))
+
+    def _list_keys(self, since: datetime.datetime) -> Iterator[tuple[str, str]]:
+        """Read the list of jobs since a time: the key and the id of each."""
+        for job in self._jobs(since):
+            labels = job.get("metadata")
+            key = labels.get("trialmake_key") if isinstance(labels, Mapping) else None
+            if isinstance(key, str):
+                yield key, need_id(job.get("id"), "batch")
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Upload the file, then start the job, once: see `Provider.create`."""
@@ -169,12 +193,13 @@ class MistralBatch(Provider):
     def status(self, batch_id: str) -> BatchState:
         """Look at a job once: see `Provider.status`."""
         job = self._job(batch_id)
-        raw, done = str(job.get("status")), job.get("completed_requests")
+        raw, done = str(job["status"]), count_done(job, "completed_requests")
+        parts = count_done(job, "succeeded_requests", "failed_requests")
         errors = [error.get("message") for error in job.get("errors") or [] if isinstance(error, Mapping)]
         return BatchState(
             STATUSES.get(raw, BatchStatus.UNKNOWN),
             raw,
-            n_done=done if isinstance(done, int) else None,
+            n_done=max((number for number in (done, parts) if number is not None), default=None),
             error=self._errors.clean("; ".join(map(str, errors[:MAX_ERRORS]))) or None,
         )
 
@@ -191,7 +216,10 @@ class MistralBatch(Provider):
 
     def _job(self, batch_id: str) -> Mapping[str, Any]:
         with self._reading(f"batch {batch_id}"):
-            return _answer(self._client.batch.jobs.get, job_id=batch_id)
+            job = _answer(self._client.batch.jobs.get, job_id=batch_id)
+            if not isinstance(job.get("status"), str):
+                raise ValueError("the answer describes no job")
+            return job
 
     def _jobs(self, since: datetime.datetime) -> Iterator[Mapping[str, Any]]:
         """Yield the jobs that were created since a time, oldest first, so that a new one moves no page."""
@@ -268,7 +296,9 @@ def _http_clients() -> dict[str, Any]:
 
     certificates = httpx2.create_ssl_context()
     return {
-        "client": httpx2.Client(follow_redirects=True, verify=certificates),
+        "client": httpx2.Client(
+            follow_redirects=True, verify=certificates, event_hooks={"response": [note_date]}
+        ),
         "async_client": httpx2.AsyncClient(verify=certificates),  # not used, but it would be made
     }
 
@@ -301,7 +331,8 @@ def _answer(call: Callable[..., Any], **options: Any) -> Mapping[str, Any]:
     from mistralai.client.errors import ResponseValidationError
 
     try:
-        answer = call(**options).model_dump(warnings=False)  # of words that the client does not know
+        answer = call(**options)
+        answer = answer and answer.model_dump(warnings=False)  # of words that the client does not know
     except ResponseValidationError as error:
         answer = json.loads(error.body)
     if not isinstance(answer, Mapping):

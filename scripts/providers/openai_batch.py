@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from scripts.errors import PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
-from scripts.providers.call_errors import CallErrors, need_id
+from scripts.providers.call_errors import CallErrors, count_done, first_of_each, need_id
 from scripts.providers.capabilities import is_reasoning
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.providers.chat_checks import check_base_url
 from scripts.providers.downloads import append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.openai_checks import PARAMETERS, check_sampling
+from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
 
@@ -133,18 +135,34 @@ class OpenAIBatch(Provider):
         """Fingerprint of the key."""
         return key_fingerprint(self._key)
 
+    @property
+    def address(self) -> str | None:
+        """Where the API is."""
+        return self.base_url.rstrip("/")
+
+    def clock(self) -> datetime.datetime | None:
+        """Say what time it is at the provider: see `Provider.clock`."""
+        return provider_time(self.base_url)
+
     def find_existing(self, key: str, call: LostCall) -> str | None:
         """
         Look for the key in the metadata of all batches: see `Provider.find_existing`.
 
         The list is read to its end: in which order it comes is not promised.
         """
-        client = self._client.with_options(max_retries=LIST_RETRIES)
         with self._told(functools.partial(self._errors.of_list, key), TypeError, AttributeError):
-            for batch in client.batches.list(limit=100):
-                if (batch.metadata or {}).get("trialmake_key") == key:
-                    return batch.id
-        return None
+            return next((batch_id for found, batch_id in self._list_keys() if found == key), None)
+
+    def list_batches(self) -> Mapping[str, str]:
+        """Read the keys in the metadata of all batches: see `Provider.list_batches`."""
+        with self._told(self._errors.of_first_list, TypeError, AttributeError):
+            return first_of_each(self._list_keys())
+
+    def _list_keys(self) -> Iterator[tuple[str, str]]:
+        """Read the list of batches: the key and the id of each that has one."""
+        for batch in self._client.with_options(max_retries=LIST_RETRIES).batches.list(limit=100):
+            if (key := (batch.metadata or {}).get("trialmake_key")) is not None:
+                yield key, need_id(batch.id, "batch")
 
     def create(self, payload: Path, *, key: str, metadata: Mapping[str, str]) -> str:
         """Upload the file, then start the batch, once: see `Provider.create`."""
@@ -157,14 +175,13 @@ class OpenAIBatch(Provider):
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once: see `Provider.status`."""
         batch = self._batch(batch_id)
-        raw = str(getattr(batch, "status", None))
+        raw, n_done = batch.status, count_done(getattr(batch, "request_counts", None), "completed", "failed")
         status = STATUSES.get(raw, BatchStatus.UNKNOWN)
-        counts = getattr(batch, "request_counts", None)
         errors = getattr(getattr(batch, "errors", None), "data", None) or []
         return BatchState(
             status,
             raw,
-            n_done=None if counts is None else (counts.completed or 0) + (counts.failed or 0),
+            n_done=n_done,
             error=self._errors.clean("; ".join(f"{e.code}: {e.message}" for e in errors[:MAX_ERRORS]))
             or None,
             is_put_off=status is BatchStatus.FAILED and any(e.code in PUT_OFF_CODES for e in errors),
@@ -186,7 +203,10 @@ class OpenAIBatch(Provider):
 
     def _batch(self, batch_id: str) -> Batch:
         with self._reading(f"batch {batch_id}"):
-            return self._reader.batches.retrieve(batch_id)
+            batch = self._reader.batches.retrieve(batch_id)
+            if not isinstance(getattr(batch, "status", None), str):
+                raise ValueError("the answer describes no batch")
+            return batch
 
     def _upload(self, payload: Path, key: str) -> str:
         """Upload the file; its id."""
@@ -252,7 +272,7 @@ def shared_http_client() -> httpx2.Client:
     """Make what all calls of this process go through: it reads the certificates, which takes its time."""
     import openai
 
-    return openai.DefaultHttpxClient()
+    return openai.DefaultHttpxClient(event_hooks={"response": [note_date]})
 
 
 def warm_up() -> None:

@@ -29,7 +29,24 @@ def service_digest(settings: Settings, model: str) -> str:
     Two runs whose digests are the same ask the same service: the answer to a request of one is an answer
     to the same request of the other.
     """
-    options, place = settings.config["models"][model], provider_settings(settings, model)
+    return _digest_service(settings, model, settings.config["models"][model])
+
+
+def service_digests(settings: Settings, model: str) -> frozenset[str]:
+    """
+    Every digest under which ledgers may know who answers a model's requests.
+
+    The name of a model that the configuration leaves out is that on the left: both ways to write it count,
+    as does an entry that was renamed.  The provider's name is in each request, and so in its key.
+    """
+    options = settings.config["models"][model]
+    without = {key: value for key, value in options.items() if key != "model"}
+    ways = (options, without, {**options, "model": options.get("model", model)})
+    return frozenset(_digest_service(settings, model, way) for way in ways)
+
+
+def _digest_service(settings: Settings, model: str, options: Mapping[str, Any]) -> str:
+    place = provider_settings(settings, model)
     about = {**options, **{key: place[key] for key in ("base_url", "endpoint") if key in place}}
     if "recorded" in options:
         recorded = settings.find_file(options["recorded"], "models", model, "recorded")

@@ -61,6 +61,7 @@ RANGES = {
 WORDS = {"reasoning_effort": ("low", "medium", "high")}
 PARAMETERS = frozenset({*RANGES, *WORDS, "top_k", "max_tokens", "seed", "stop"})
 
+FILE_NAME = re.compile(r"trialmake-([0-9a-f]{64})\.jsonl")
 FILE_ID = re.compile(r"[\w-]+")
 MOVED = frozenset({302, 303, 307})
 
@@ -96,19 +97,20 @@ class TogetherBatch(OpenAIBatch):
         A batch carries no metadata, but its file has a name; a file alone was never started.
         """
         with self._told(functools.partial(self._errors.of_list, key)):
-            files = [file for file in self._list("/files") if file.get("filename") == _file_name(key)]
-            named = {need_id(file.get("id"), "file") for file in files}
-            if not named:
-                return None
-            for batch in self._list("/batches"):
-                if batch.get("input_file_id") in named:
-                    return need_id(batch.get("id"), "batch")
-        return None
+            return next((batch_id for found, batch_id in self._list_keys() if found == key), None)
+
+    def _list_keys(self) -> Iterator[tuple[str, str]]:
+        """Read the names of all files, then the list of batches: the key and the id of each."""
+        names = ((FILE_NAME.fullmatch(str(file.get("filename"))), file) for file in self._list("/files"))
+        keys = {need_id(file.get("id"), "file"): name[1] for name, file in names if name is not None}
+        for batch in self._list("/batches") if keys else ():
+            if (key := keys.get(batch.get("input_file_id") or "")) is not None:
+                yield key, need_id(batch.get("id"), "batch")
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once; how many requests are done is not told: see `Provider.status`."""
         batch = self._batch(batch_id)
-        raw = str(getattr(batch, "status", None))
+        raw: str = batch.status
         reason = getattr(batch, "error", None)
         error = self._errors.clean(str(reason)) if reason else None
         return BatchState(STATUSES.get(raw, BatchStatus.UNKNOWN), raw, error=error)

@@ -22,7 +22,7 @@ ALWAYS = ("input_tokens", "output_tokens")
 EXTRAS = {
     "repeated": ("n_attempts", "Repeated attempts"),
     "failed": ("n_requests", "Failed requests"),
-    "reused": ("n_requests", "Answers of other runs"),
+    "reused": ("n_requests", "Answers taken over"),
 }
 """Parts of a cost that bought nothing new: what is counted, and its heading."""
 
@@ -163,20 +163,20 @@ def price_rows(prices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def reused_note(costs: Iterable[Mapping[str, Any] | None]) -> str:
     """
-    Say how much of the total other runs have paid for; an empty text: nothing.
+    Say how much of the total other trials or runs have paid for; an empty text: nothing.
 
     Examples
     --------
-    >>> reused_note([{"reused": {"n_requests": 3, "cost_usd": 0.1}}, None])
-    '3 answers were taken over from other runs, which have paid for them: they are part of the costs above.'
+    >>> reused_note([{"reused": {"n_requests": 3, "cost_usd": 0.1}}, None])  # doctest: +ELLIPSIS
+    '3 answers were taken over from other trials or runs, which pay for them: they are part of ...'
     """
     n = sum(part["reused"].n for cost in costs if "reused" in (part := extras(cost)))
     if not n:
         return ""
     verb, them = ("was", "it: it is") if n == 1 else ("were", "them: they are")
     return (
-        f"{plural(n, 'answer')} {verb} taken over from other runs, which have paid for {them} part of the "
-        "costs above."
+        f"{plural(n, 'answer')} {verb} taken over from other trials or runs, which pay for {them} part of "
+        "the costs above."
     )
 
 

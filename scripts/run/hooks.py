@@ -225,10 +225,28 @@ class Hooks:
         stop = supervisor.stop
         if not self.workflow.dryrun:
             supervisor.sync()
-        elif stop.is_requested():
+            return
+        self._say_what_is_paid()
+        if stop.is_requested():
             print(f"{stop.path}: {'; '.join(explain_stop(stop))}", file=sys.stderr)
         elif stop.exists() and not stop.ignore_file:
             print(f"{stop.path} is stale ({stop.describe()}); a run would rename it.", file=sys.stderr)
+
+    def _say_what_is_paid(self) -> None:
+        """Say which trials ask what another one has paid for: a renamed prompt, for one."""
+        from scripts.planning.forecast import find_new_trials, forecast_trials
+        from scripts.planning.view import paid_line
+
+        if not (names := find_new_trials(self.settings)):
+            return
+        try:
+            forecasts = [each for each in forecast_trials(self.settings) if each.trial.name in names]
+        except PipelineError as error:
+            print(error, file=sys.stderr)
+            return
+        for forecast in forecasts:
+            if forecast.paid_under:
+                print(paid_line(forecast.trial.name, forecast.paid_under), file=sys.stderr)
 
 
 def _both(own: Callable[[], None], given: Callable[[str], None]) -> Callable[[str], None]:

@@ -52,6 +52,7 @@ class FakeProvider(Provider):
 
     name = "simulated"
     parameters = None
+    has_books_here = True
     limits: Limits = dataclasses.field(default_factory=lambda: Limits(1000, 10**6))
     respond: Callable[[list[str], int], list[dict[str, Any]]] = answer_all
     before: Callable[[], None] = lambda: None

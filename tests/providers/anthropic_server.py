@@ -61,6 +61,7 @@ class Batch:
     ends_at: float
     is_canceled: bool = False
     n_looks: int = 0
+    n_looks_after_end: int = 0
 
     @property
     def has_ended(self) -> bool:
@@ -89,6 +90,10 @@ class AnthropicServer:
     """How often a new batch is not found."""
     faults: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     """What the next calls meet: the call's kind (create, list, look, results), and the fault."""
+    n_counted: int | None = None
+    """How many requests of a batch that has ended are counted; None: all."""
+    looks_until_named: int = 0
+    """How many looks at a batch that has ended do not say where its results are."""
     page_size: int = 1000
     batches: dict[str, Batch] = dataclasses.field(default_factory=dict)
     calls: list[str] = dataclasses.field(default_factory=list)
@@ -141,7 +146,7 @@ class AnthropicServer:
         word = "ended" if batch.has_ended else "canceling" if batch.is_canceled else "in_progress"
         counts = {**ZERO, "processing": len(batch.requests)}
         if word == "ended":
-            kinds = [self.result(batch, request)["type"] for request in batch.requests]
+            kinds = [self.result(batch, request)["type"] for request in batch.requests][: self.n_counted]
             counts = {kind: kinds.count(kind) for kind in ZERO}
         return {
             "id": batch.id,
@@ -155,6 +160,12 @@ class AnthropicServer:
             "archived_at": None,
             "results_url": f"{self.base_url}{PREFIX}/{batch.id}/results" if word == "ended" else None,
         }
+
+    def look(self, batch: Batch) -> dict[str, Any]:
+        """Describe a batch that is looked at, without its results as long as the dial says."""
+        shown = self.describe(batch)
+        batch.n_looks_after_end += batch.has_ended
+        return shown if batch.n_looks_after_end > self.looks_until_named else {**shown, "results_url": None}
 
 
 class RefusalError(Exception):
@@ -269,13 +280,17 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, {"data": page, "has_more": len(batches) > start + size, **edges})
 
     def _look(self) -> None:
-        if self._meet(self.service.take_fault("look")):
+        fault = self.service.take_fault("look")
+        if fault in {"null", "no counts"}:
+            self._send(200, None if fault == "null" else {"id": "msgbatch_0001", "type": "message_batch"})
+            return
+        if self._meet(fault):
             return
         batch = self._find(urlsplit(self.path).path.split("/")[4])
         batch.n_looks += 1
         if batch.n_looks <= self.service.n_hidden_looks:
             raise RefusalError(404, "not_found_error", f"Message Batch with ID {batch.id} not found")
-        self._send(200, self.service.describe(batch))
+        self._send(200, self.service.look(batch))
 
     def _find(self, batch_id: str) -> Batch:
         if batch_id not in self.service.batches:

@@ -58,6 +58,11 @@ class Peer:
         return self.adapter(self.model, base_url, **account, timeout_seconds=timeout_seconds)
 
 
+SHORT_RESTS = {
+    "scripts.dispatch.sender.FIRST_REST_S": 0.01,
+    "scripts.dispatch.receiving.PATIENCE_S": 0.1,
+    "scripts.dispatch.receiving.MAX_REST_S": 0.05,
+}
 OPENAI_REST = {"openai._base_client.INITIAL_RETRY_DELAY": 0.01}
 FIREWORKS_RESTS = {
     "scripts.providers.fireworks_batch.READY_PATIENCE_S": 0.1,
@@ -114,7 +119,7 @@ def server_fixture(peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """Serve what `peer`, a fixture of the file that imports this one, speaks to; no secret may be left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(peer.adapter, "lag_seconds", 0.3)
-    for place, seconds in {"scripts.dispatch.sender.FIRST_REST_S": 0.01, **peer.rests}.items():
+    for place, seconds in {**SHORT_RESTS, **peer.rests}.items():
         monkeypatch.setattr(place, seconds)
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)

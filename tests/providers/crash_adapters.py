@@ -298,6 +298,7 @@ def anthropic_service(folder: Path) -> Iterator[Service]:
             model={"provider": "anthropic", "model": "claude-haiku-4-5"},
             options={"base_url": service.base_url},
             environment={"ANTHROPIC_API_KEY": anthropic_server.KEY},
+            patches={"scripts.dispatch.lost_calls:MAX_ASK_REST_S": 0.0},
             can_tell=False,
             n_double_kills=20,
             read_books=lambda _: {name: batch.custom_ids for name, batch in service.batches.items()},

@@ -8,10 +8,12 @@ import dataclasses
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 
@@ -28,11 +30,15 @@ class Fault:
     times: int = 1
     cut_after: int | None = None
     """Cut an answer after this many bytes of its body."""
+    lines: int | None = None
+    """End an answer after this many lines, as a server may that tells no length."""
+    body: bytes | None = None
+    """Answer with this, whatever was asked."""
 
     @property
     def is_cut(self) -> bool:
         """Whether no byte of an answer comes."""
-        return self.status is None and self.cut_after is None
+        return {self.status, self.cut_after, self.lines, self.body} == {None}
 
 
 @contextlib.contextmanager
@@ -55,6 +61,12 @@ class FaultyServer:
     """By call; which calls there are, the service says."""
     delays_s: dict[str, float] = dataclasses.field(default_factory=dict)
     """By call: how long its answer takes."""
+    looks_until_named: int = 0
+    """How many looks at a batch that is over do not name its files yet."""
+    miscount: int = 0
+    """By how much the count of what is done is off."""
+    skew_s: float = 0.0
+    """How far the service's clock is ahead."""
     reasons: list[str] = dataclasses.field(default_factory=list)
     """Of each next batch that is made: why it fails as a whole (empty: it does not)."""
 
@@ -101,6 +113,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
     """Reads calls and writes answers; what they mean, the service's own handler says."""
 
     service: Any
+    fault: Fault | None = None
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -123,10 +136,16 @@ class FaultyHandler(BaseHTTPRequestHandler):
         with self.service.lock:
             self.service.calls[call] += 1
             waiting = self.service.faults[call]
-            if not waiting:
-                return None
-            waiting[0].times -= 1
-            return waiting.pop(0) if waiting[0].times == 0 else waiting[0]
+            self.fault = waiting[0] if waiting else None
+            if waiting:
+                waiting[0].times -= 1
+                if waiting[0].times == 0:
+                    del waiting[0]
+            return self.fault
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Say what time it is by the service's clock."""
+        return formatdate(time.time() + self.service.skew_s, usegmt=True)
 
     def _read_body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -157,7 +176,14 @@ class FaultyHandler(BaseHTTPRequestHandler):
         headers: dict[str, str] | None = None,
         cut_after: int | None = None,
     ) -> None:
+        fault = self.fault or Fault()
+        if status == 200 and fault.body is not None:
+            body = fault.body
         length = {"Content-Type": kind, "Content-Length": str(len(body))}
+        if status == 200 and fault.lines is not None:
+            body = b"".join(body.splitlines(keepends=True)[: fault.lines])
+            length = {"Content-Type": kind, "Connection": "close"}
+            self.close_connection = True
         self.send_response(status)
         for name, value in {**length, **(headers or {})}.items():
             self.send_header(name, value)

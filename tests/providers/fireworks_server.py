@@ -133,14 +133,16 @@ class FireworksServer(FaultyServer):
         if word in {"COMPLETED", "EXPIRED", "CANCELLED", "EARLY_STOPPED"}:
             parts = self.finish(self.asked[name])
             output = job["outputDatasetId"].rpartition("/")[2]
-            if self.has_output and output not in self.datasets and any(parts):
+            self.looks[f"ended {name}"] += 1
+            is_named = self.looks[f"ended {name}"] > self.looks_until_named
+            if is_named and self.has_output and output not in self.datasets and any(parts):
                 self.datasets[output] = {"name": job["outputDatasetId"], "state": "READY", "status": OK}
                 lines = [b"".join(json.dumps(row).encode() + b"\n" for row in rows) for rows in parts]
                 self.files[output] = dict(zip(self.file_names, lines, strict=True))
             n_done = [len(rows) for rows in parts]
             job["jobProgress"] = {
                 "totalInputRequests": 1,  # echoes what was announced: not to be trusted
-                "totalProcessedRequests": sum(n_done),
+                "totalProcessedRequests": sum(n_done) + self.miscount,
                 "successfullyProcessedRequests": n_done[0],
                 "failedRequests": n_done[1],
             }

@@ -39,8 +39,6 @@ class MistralServer(OpenAIServer):
     left_out: set[str] = dataclasses.field(default_factory=set)
     """Fields of a job that are not sent."""
     ignores_pages: bool = False
-    skew_s: float = 0.0
-    """How far the service's clock is ahead."""
     names: dict[str, str] = dataclasses.field(default_factory=dict)
 
     root = ""
@@ -123,11 +121,11 @@ class MistralServer(OpenAIServer):
         if job["status"] in ENDED and batch_id not in self.ended:
             self.ended.add(batch_id)
             self._write_files(job, *self.finish(self.asked[batch_id]))
-        return self.show(job)
+        return self.show(self.without_files(job, ("output_file", "error_file")))
 
     def _write_files(self, job: dict[str, Any], output: Rows, errors: Rows) -> None:
         job |= {"succeeded_requests": len(output), "failed_requests": len(errors)}
-        job["completed_requests"] = len(output) + len(errors)
+        job["completed_requests"] = len(output) + len(errors) + self.miscount
         for name, rows in (("output", output), ("error", errors)):
             if rows:
                 file_id = job[f"{name}_file"] = f"{job['id']}-{name}"

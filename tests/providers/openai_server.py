@@ -7,13 +7,14 @@ out against OpenAI's own specification where that lies beside the checkout.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import json
 import re
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ class OpenAIServer(FaultyServer):
 
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     ended: set[str] = dataclasses.field(default_factory=set)
+    looks_after_end: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     root = "/v1"
 
@@ -151,8 +153,17 @@ class OpenAIServer(FaultyServer):
                     file_id = f"{batch_id}-{name}"
                     batch[f"{name}_file_id"] = file_id
                     self.files[file_id] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-            batch["request_counts"] |= {"completed": len(parts[0]), "failed": len(parts[1])}
-        return batch
+            n_done = len(parts[0]) + self.miscount
+            batch["request_counts"] |= {"completed": n_done, "failed": len(parts[1])}
+        return self.without_files(batch, ("output_file_id", "error_file_id"))
+
+    def without_files(self, batch: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """Leave out the names of the files of a batch that is over, as long as the dial says."""
+        if batch["id"] not in self.ended:
+            return batch
+        self.looks_after_end[batch["id"]] += 1
+        is_named = self.looks_after_end[batch["id"]] > self.looks_until_named
+        return {name: value for name, value in batch.items() if is_named or name not in names}
 
     def page(self, query: dict[str, list[str]]) -> dict[str, Any]:
         """One page of the list of batches."""

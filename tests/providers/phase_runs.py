@@ -20,12 +20,18 @@ from tests.fakes.sending_fakes import make_settings, write_requests
 from tests.providers.batch_peers import Peer, make_requests
 from tests.providers.faulty_server import FaultyServer
 
+RUN_KEYS = (
+    *("sampling", "max_error_rate", "run_id", "experiments_dir", "reuse", "prompts", "trials"),
+    *("models", "resubmit"),
+)
+"""Keys of the configuration that are the run's."""
+
 
 def peer_settings(
     peer: Peer, server: FaultyServer, root: Path, *, model: str | None = None, **options: Any
 ) -> Settings:
     """Make the settings of one trial; `options` are the provider's, and None takes one away."""
-    extra = {key: options.pop(key) for key in ("sampling", "max_error_rate") if key in options}
+    extra = {key: options.pop(key) for key in RUN_KEYS if key in options}
     place = {"base_url": server.url, **peer.options, "poll_seconds": 0.02, "timeout_seconds": 60}
     given = {key: value for key, value in {**place, **options}.items() if value is not None}
     return make_settings(
@@ -37,12 +43,12 @@ def peer_settings(
 
 
 def run(
-    settings: Settings, *, phases: Sequence[str] = ("submit", "poll"), n: int = 4
+    settings: Settings, *, phases: Sequence[str] = ("submit", "poll"), n: int = 4, name: str | None = None
 ) -> list[dict[str, Any]]:
-    """Run the phases; the replies' rows."""
-    (trial,) = settings.trials
+    """Run the phases of the trial `name`, or of the only one; the replies' rows."""
+    (trial,) = (trial for trial in settings.trials if name in {None, trial.name})
     folder = settings.run_root / "trials" / trial.name
-    provider = make_provider(settings, "m")
+    provider = make_provider(settings, trial.model)
     requests = write_requests(folder / "requests.jsonl", make_requests(provider, n))
     if "submit" in phases:
         submit_trial(settings, trial, requests, out=folder / "batches.json")

@@ -230,18 +230,6 @@ def test_a_download_that_breaks_off_can_be_begun_anew(service, provider, tmp_pat
     assert len(fetch(provider, batch_id, tmp_path)) == 90
 
 
-def test_a_download_that_is_short_is_begun_anew(service, provider, tmp_path):
-    batch_id = create(provider, tmp_path, 90)
-    service.faults = [("results", "short")]
-    assert len(fetch(provider, batch_id, tmp_path)) == 90
-
-
-def test_results_of_a_batch_that_goes_on_are_an_error(service, provider, tmp_path):
-    service.delay_s = 100.0
-    with pytest.raises(ProviderError, match="results_url"):
-        provider.fetch(create(provider, tmp_path), tmp_path / "rows")
-
-
 def test_settings_reach_the_adapter_and_limits_are_only_lowered(tmp_path):
     options = {
         "base_url": "http://127.0.0.1:1",

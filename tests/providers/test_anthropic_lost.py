@@ -9,14 +9,7 @@ import pytest
 from scripts.errors import UnknownOutcomeError
 from scripts.providers import LostCall
 from scripts.providers.anthropic_batch import AnthropicBatch
-from tests.providers.anthropic_server import KEY, serve
-
-
-@pytest.fixture
-def service(monkeypatch):
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    with serve() as service:
-        yield service
+from tests.providers.anthropic_experiments import service_fixture  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -24,9 +17,11 @@ def provider(service):
     return AnthropicBatch(model="claude", base_url=service.base_url)
 
 
-def lost(n, *, ago_s=1000.0, **changes):
+def lost(n, *, ago_s=1000.0, ahead_s=0.0, **changes):
+    """A call whose answer was lost, when the provider's clock was so far ahead of this machine's."""
     at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago_s)
-    return LostCall(at, n, **changes)
+    known = {"provider_at": at + datetime.timedelta(seconds=ahead_s)}
+    return LostCall(at, n, **{**known, **changes})
 
 
 def rows_of(name, n):
@@ -35,11 +30,15 @@ def rows_of(name, n):
 
 def test_the_only_batch_of_that_size_since_the_call_is_the_lost_one(service, provider):
     service.delay_s, service.page_size = 100.0, 1
-    service.add(rows_of("old", 3), ago_s=3000)
+    old = service.add(rows_of("old", 3), ago_s=3000)
     for n in (2, 3, 4):
         wanted = service.add(rows_of("new", n), ago_s=990)
         assert provider.find_existing("a" * 64, lost(n)) == wanted.id
-    assert provider.find_existing("a" * 64, lost(3, known=frozenset({"msgbatch_0003"}))) is None
+    call = lost(3, known=frozenset({"msgbatch_0003"}))
+    with pytest.raises(UnknownOutcomeError, match=f"may be {old.id}"):
+        provider.find_existing("a" * 64, call)  # clocks are not to be trusted where it is about money
+    old.ends_at = 0
+    assert provider.find_existing("a" * 64, call) is None
     assert provider.find_existing("a" * 64, lost(5)) is None
 
 
@@ -52,7 +51,40 @@ def test_a_large_call_needs_longer_until_it_is_sure_that_none_was_created(provid
 def test_clocks_that_differ_by_hours_do_not_hide_a_batch(service, provider):
     service.delay_s, service.clock_ahead = 100.0, datetime.timedelta(hours=-3)
     wanted = service.add(rows_of("new", 2), ago_s=990)
-    assert provider.find_existing("a" * 64, lost(2)) == wanted.id
+    assert provider.find_existing("a" * 64, lost(2, ahead_s=-3 * 3600)) == wanted.id
+
+
+CLOCKS = {"fast at the call": 3600, "slow at the call": -3600, "right": 0}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_clock_that_was_set_after_the_call_hides_no_batch(service, provider, name):
+    """This machine's clock at the call is off by so much; the provider's is in the ledger."""
+    service.delay_s = 100.0
+    wanted = service.add(rows_of("new", 2), ago_s=4000)
+    call = lost(2, ago_s=4000 - CLOCKS[name], ahead_s=-CLOCKS[name])
+    assert provider.find_existing("a" * 64, call) == wanted.id
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_without_the_providers_time_of_the_call_nothing_is_sent_beside_an_unowned_batch(
+    service, provider, name
+):
+    service.delay_s = 100.0
+    batch = service.add(rows_of("new", 2), ago_s=4000)
+    call = lost(2, ago_s=4000 - CLOCKS[name], provider_at=None, read_keys=lambda: batch.custom_ids)
+    with pytest.raises(UnknownOutcomeError, match="msgbatch_0001") as told:
+        provider.find_existing("a" * 64, call)
+    assert told.value.ask_again_s is None
+    batch.ends_at = 0
+    assert provider.find_existing("a" * 64, call) == batch.id
+
+
+def test_a_providers_clock_that_is_set_back_after_the_call_sends_nothing_too_early(service, provider):
+    service.clock_ahead = datetime.timedelta(hours=-1)
+    with pytest.raises(UnknownOutcomeError, match="too early") as told:
+        provider.find_existing("a" * 64, lost(2, ago_s=1000))
+    assert 2800 < told.value.ask_again_s < 3000
 
 
 def test_it_is_too_early_to_say_that_no_batch_was_created(provider):

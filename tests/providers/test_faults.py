@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +16,13 @@ from scripts.errors import ProviderError
 from scripts.files import read_jsonl
 from scripts.poll import poll_trial
 from scripts.providers import make_provider
+from scripts.providers.anthropic_batch import AnthropicBatch
 from scripts.providers.openai_batch import OpenAIBatch
 from scripts.records import Item, Request
 from scripts.submit import submit_trial
 from tests.fakes.sending_fakes import make_settings, write_requests
 from tests.providers import anthropic_server
-from tests.providers.batch_peers import only, server_fixture  # noqa: F401 - a fixture
+from tests.providers.batch_peers import SHORT_RESTS, only, server_fixture  # noqa: F401 - a fixture
 from tests.providers.openai_server import Fault, OpenAIServer, answer, expired
 
 peer_fixture = only("openai")
@@ -39,6 +41,7 @@ class Case:
     n_attempts: int = 1
     """How often each request is sent, and billed."""
     timeout_seconds: float = 60.0
+    resend_cancelled: bool = False
 
 
 def set_dials(**values: Any) -> Callable[[Any], None]:
@@ -74,7 +77,7 @@ CALLS = ("upload", "create", "look", "download")
 OPENAI = {
     "every answer takes its time": Case(set_dials(delays_s=dict.fromkeys(CALLS, 0.1))),
     "a create call whose answer comes too late": Case(
-        set_dials(delays_s={"create": 2.5}), n_stops=1, timeout_seconds=1.5
+        set_dials(delays_s={"create": 2.5}), timeout_seconds=1.5
     ),
     "an upload that is cut, then fails": Case(set_faults(upload=[Fault(), Fault(status=500)])),
     "an upload that is to wait": Case(
@@ -92,8 +95,13 @@ OPENAI = {
     "a queue that is full, told late": Case(set_dials(errors=[QUEUE_FULL, QUEUE_FULL, []])),
     "words nobody knows": Case(set_dials(statuses=["resting", "cancelling", "finalizing", "completed"])),
     "expired without files": Case(end_first("expired", lambda rows: ([], [])), n_attempts=2),
-    "cancelled without files": Case(end_first("cancelled", lambda rows: ([], [])), n_attempts=2),
-    "completed without files": Case(end_first("completed", lambda rows: ([], [])), n_attempts=2),
+    "cancelled without files": Case(
+        end_first("cancelled", lambda rows: ([], [])), n_attempts=2, resend_cancelled=True
+    ),
+    "a create call that fails though nothing is wrong": Case(
+        set_faults(create=[Fault(status=500), Fault(status=503), Fault(status=529)])
+    ),
+    "files that are named late": Case(set_dials(looks_until_named=3)),
     "expired with an error file": Case(
         end_first("expired", lambda rows: ([], [expired(row) for row in rows])), n_attempts=2
     ),
@@ -128,7 +136,7 @@ CREDIT = "400 Your credit balance is too low to access the Anthropic API."
 ANTHROPIC = {
     "a batch that takes its time": Case(set_dials(delay_s=0.5)),
     "a create call whose answer comes too late": Case(
-        set_dials(faults=[("create", "created, then hang 2.5")]), n_stops=1, timeout_seconds=1.0
+        set_dials(faults=[("create", "created, then hang 2.5")]), timeout_seconds=1.0
     ),
     "a create call that is to wait": Case(set_dials(faults=[("create", "429 0.1")])),
     "no credit": Case(set_dials(faults=[("create", CREDIT)]), n_stops=1),
@@ -139,7 +147,13 @@ ANTHROPIC = {
     "a batch that is not found at once": Case(set_dials(n_hidden_looks=2)),
     "a word nobody knows": Case(say_for_a_while("paused")),
     "a batch that is being canceled": Case(say_for_a_while("canceling")),
-    "canceled": Case(fail_first("canceled"), n_attempts=2),
+    "canceled": Case(fail_first("canceled"), n_attempts=2, resend_cancelled=True),
+    "an overloaded provider": Case(
+        set_dials(faults=[("create", "529 Overloaded"), ("create", "created, then 529")])
+    ),
+    "results that are named late": Case(set_dials(looks_until_named=3)),
+    "results that end in the middle, unnoticed": Case(set_dials(faults=[("results", "short")] * 3)),
+    "answers that are null": Case(set_dials(faults=[("look", "null"), ("look", "null")])),
     "expired": Case(fail_first("expired"), n_attempts=2),
     "rows in another order, and twice": Case(set_dials(mangle=lambda rows: [*rows[::-1], *rows])),
 }
@@ -147,7 +161,12 @@ ANTHROPIC = {
 
 def go_through(case: Case, root: Any, provider: str, model: str, base_url: str) -> int:
     """Run both phases as often as the case needs; how many attempts were written."""
-    options = {"base_url": base_url, "poll_seconds": 0.02, "timeout_seconds": case.timeout_seconds}
+    options = {
+        "base_url": base_url,
+        "poll_seconds": 0.02,
+        "timeout_seconds": case.timeout_seconds,
+        "resend_cancelled": case.resend_cancelled,
+    }
     settings = make_settings(
         root / "run", model={"provider": provider, "model": model}, providers={provider: options}
     )
@@ -195,14 +214,26 @@ def test_a_create_call_that_is_carried_out_late_is_waited_for_also_after_a_long_
     monkeypatch.setattr("scripts.providers.openai_batch.UPLOAD_RETRIES", 9)
     upload = [Fault(status=429, headers={"Retry-After": "0.8"}, times=4)]  # goes on for longer than the lag
     server.faults["upload"], server.delays_s["create"] = upload, 2.5
-    case = Case(lambda _: None, n_stops=1, timeout_seconds=1.5)
+    case = Case(lambda _: None, timeout_seconds=1.5)
     go_through(case, tmp_path, "openai", "gpt-4o-mini", server.url)
     assert set(Counter(server.billed).values()) == {1}
+
+
+settings_of = AnthropicBatch.from_settings
+
+
+def hasty_settings(kind: type[AnthropicBatch], settings: Any, model: str) -> AnthropicBatch:
+    """What a batch that is not listed has to wait for is short here."""
+    return dataclasses.replace(settings_of(settings, model), lag_seconds=0.3)
 
 
 @pytest.mark.parametrize("name", ANTHROPIC)
 def test_anthropic(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ANTHROPIC[name]
+    for place, seconds in SHORT_RESTS.items():
+        monkeypatch.setattr(place, seconds)
+    monkeypatch.setattr("scripts.providers.anthropic_lost.SETTLING", datetime.timedelta(seconds=1))
+    monkeypatch.setattr(AnthropicBatch, "from_settings", classmethod(hasty_settings))
     monkeypatch.setenv("ANTHROPIC_API_KEY", anthropic_server.KEY)
     with anthropic_server.serve() as service:
         case.set_dials(service)

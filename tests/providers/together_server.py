@@ -122,7 +122,7 @@ class TogetherServer(OpenAIServer):
         if batch["status"] in ENDED and batch_id not in self.ended:
             self.ended.add(batch_id)
             self._write_files(batch, *self.finish(self.asked[batch_id]))
-        return batch
+        return self.without_files(batch, ("output_file_id", "error_file_id"))
 
     def _write_files(self, batch: dict[str, Any], output: Rows, errors: Rows) -> None:
         batch |= {"progress": 100.0, "completed_at": _now()}

@@ -96,7 +96,7 @@ def test_answers_taken_from_another_run_are_neither_sent_nor_paid_here(
     said = " ".join(capsys.readouterr().out.split())
     assert "run_a/alpha/s0001" in said
     assert "0 requests sent in 0 of 1 shard" in said
-    assert "4 answers taken over from other runs, paid for there." in said
+    assert "4 answers taken over from other trials or runs, paid for there." in said
 
 
 def test_json_has_every_shard(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:

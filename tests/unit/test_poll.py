@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from scripts.dispatch import receiving
 from scripts.errors import ProviderError, StateError
 from tests.fakes.polled_trials import Bench
 from tests.fakes.sending_fakes import (
@@ -15,6 +16,7 @@ from tests.fakes.sending_fakes import (
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
+    monkeypatch.setattr(receiving, "PATIENCE_S", 0.0)
     return Bench(tmp_path, monkeypatch, make_requests(4))
 
 

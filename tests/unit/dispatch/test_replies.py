@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from scripts.dispatch.replies import Attempts, Settled, settle_shard
@@ -34,8 +36,48 @@ def test_expected_requests_are_rows_plus_absent_ones(ledger):
     keys = [f"k{n}" for n in range(6)]
     rows = [answer_row("k5"), error_row("k2"), answer_row("k0"), answer_row("k0", "again")]
     settled = [pair[0] for pair in settle_shard(ledger, download(ledger, keys, rows), PROVIDER)]
-    assert [each.request_key for each in settled] == ["k5", "k2", "k0", "k1", "k3", "k4"]
-    assert [each.row is None for each in settled] == [False] * 3 + [True] * 3
+    assert [each.request_key for each in settled] == ["k5", "k0", "k1", "k2", "k3", "k4"]
+    assert [each.request_key for each in settled if each.row is None] == ["k1", "k3", "k4"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_answer_wins_over_a_failure_of_the_same_request_in_any_order(ledger, order):
+    rows = [error_row("k1"), answer_row("k1", "first"), error_row("k1"), answer_row("k1", "second")][::order]
+    ((settled, reply),) = settle_shard(ledger, download(ledger, ["k1"], rows), PROVIDER)
+    assert (reply.outcome, reply.text) == (Outcome.ANSWERED, "first" if order == 1 else "second")
+    assert settled.row == next(row for row in rows if row["response"]["status_code"] == 200)
+
+
+def test_an_answer_wins_over_a_failure_in_another_attempt_and_is_not_asked_for_again(ledger):
+    with Attempts(max_attempts=3) as attempts:
+        attempts.add_shard(ledger, download(ledger, ["k1"], [answer_row("k1")]), PROVIDER, None)
+        attempts.add_shard(ledger, download(ledger, ["k1"], [error_row("k1")], attempt=2), PROVIDER, None)
+        outcome, lines = attempts.read("k1")
+        assert attempts.is_settled
+    assert outcome is Outcome.ANSWERED
+    assert [Settled.from_json(json.loads(line)).attempt for line in lines] == [2, 1]
+
+
+def test_a_strange_row_is_passed_over_where_every_request_has_its_own(ledger, capsys):
+    rows = [answer_row("nobody"), answer_row("k1"), {"custom_id": 7}]
+    ((settled, _),) = settle_shard(ledger, download(ledger, ["k1"], rows), PROVIDER)
+    assert settled.request_key == "k1"
+    assert (
+        "line 1 answers request 'nobody', which was never sent in it: passed over" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("resend_cancelled", [False, True])
+def test_what_was_cancelled_is_sent_again_only_if_the_configuration_says_so(ledger, resend_cancelled):
+    with Attempts(max_attempts=3, resend_cancelled=resend_cancelled) as attempts:
+        rows = [answer_row("k1"), error_row("k2"), error_row("k3", "batch_cancelled", 0)]
+        entry = download(ledger, ["k1", "k2", "k3", "k4"], rows, status="cancelled")
+        attempts.add_shard(ledger, entry, PROVIDER, None)
+        assert [attempts.is_worth_another(key) for key in ("k1", "k2", "k3", "k4")] == [
+            False,
+            *[resend_cancelled] * 3,
+        ]
+        assert attempts.n_cancelled == (0 if resend_cancelled else 3)
 
 
 def test_a_file_of_no_bytes_leaves_every_request_without_a_row(ledger):
@@ -50,8 +92,6 @@ def test_what_is_written_is_read_back_the_same():
         Settled("k", "b", 2, answer_row("k", "half \ud800 \u2028 pair")),
         Settled("k", "b", 1, None, "expired: late"),
     ):
-        import json
-
         line = settled.to_line()
         assert line.isascii()
         assert line.count("\n") == 1
@@ -66,8 +106,8 @@ def test_a_reader_that_gives_up_half_way_leaves_nothing_open(ledger):
 
 
 def test_a_broken_row_among_good_ones_is_an_error_from_within_the_index(ledger):
-    entry = download(ledger, ["k1"], [answer_row("k1"), answer_row("k9")])
-    with Attempts(max_attempts=3) as attempts, pytest.raises(DataError, match="'k9' was never sent"):
+    entry = download(ledger, ["k1", "k2"], [answer_row("k1"), answer_row("k9")])
+    with Attempts(max_attempts=3) as attempts, pytest.raises(DataError, match="'k9', which was never sent"):
         attempts.add_shard(ledger, entry, PROVIDER, None)
 
 

@@ -90,7 +90,7 @@ def test_what_failed_is_not_taken_but_sent(experiments):
     assert experiments.provider.sent == [first, second, third, third]
 
 
-@pytest.mark.parametrize("changes", [{"model": {"accuracy": 0.1}}, {"model": {"model": "other"}}])
+@pytest.mark.parametrize("changes", [{"model": {"accuracy": 0.1}}, {"model": {"refused": 0.1}}])
 def test_answers_of_another_service_are_not_taken(experiments, changes):
     experiments.run("first", make_requests(3))
     experiments.run("second", make_requests(3), reuse="store", **changes)

@@ -24,8 +24,9 @@ TIERED = dataclasses.replace(PRICE, tiers=((1000, LONG),))
 class Answered:
     """An attempt that is read already."""
 
-    def __init__(self, usage, outcome=Outcome.ANSWERED, *, is_reused=False):
-        self.reply, self.batch_id, self.is_reused = Reply(outcome, "text", usage=usage), "b", is_reused
+    def __init__(self, usage, outcome=Outcome.ANSWERED, *, is_reused=False, is_unread=False):
+        self.reply, self.batch_id = Reply(outcome, "text", usage=usage), "b"
+        self.is_reused, self.is_unread = is_reused, is_unread
 
     def read(self, _provider):
         return self.reply
@@ -64,6 +65,16 @@ def test_what_another_run_has_paid_for_is_a_part_of_the_cost_and_shown(tmp_path)
         "output_tokens": 10,
         "cost_usd": float(Decimal(120) / 1_000_000),
     }
+
+
+def test_what_was_billed_and_never_read_is_named(tmp_path):
+    lost = Answered(Usage(), Outcome.MISSING, is_unread=True)
+    cost = cost_of(tmp_path, [lost, Answered(Usage(100, 10))], [Answered(Usage(100, 10))])
+    assert (cost["n_unread"], cost["cost_usd"]) == (1, float(Decimal(240) / 1_000_000))
+    assert (
+        "1 requests may have been billed whose results could not be had: the true cost is higher"
+        in cost["reason"]
+    )
 
 
 def test_what_was_written_to_a_cache_has_rates_of_its_own(tmp_path):

@@ -87,16 +87,21 @@ def test_every_count_is_that_of_the_requests_as_they_are_built_and_sent(
     forecasts = forecast_trials(loaded)
     assert tree(folder) == before
     assert [forecast.trial for forecast in forecasts] == list(loaded.trials)
+    paid = dict.fromkeys(keys, chosen) if state == "submitted" else {}
     for forecast in forecasts:
         requests = built[forecast.trial.name]
         with Ledger(loaded.run_root / "ledger" / forecast.trial.name) as ledger:
-            left = [estimate_usage(request.body) for request in unsent_requests(requests, ledger)]
+            unsent = list(unsent_requests(requests, ledger))
+        others = {paid[request.request_key] for request in unsent if request.request_key in paid}
+        left = [estimate_usage(request.body) for request in unsent if request.request_key not in paid]
+        assert set(forecast.paid_under) == others
+        paid = {**{request.request_key: forecast.trial.name for request in unsent}, **paid}
         assert forecast.n_requests == len(list(read_requests(requests)))
         assert forecast.n_to_send == len(left)
         assert forecast.upper_usage.input_tokens == sum(usage.input_tokens or 0 for usage in left)
         assert forecast.upper_usage.output_tokens == sum(usage.output_tokens or 0 for usage in left)
-        is_sent = forecast.trial.name == chosen and state == "submitted"
-        assert forecast.n_sent == (len(keys) if is_sent else 0)
+        n_keys = len({key for key, _ in read_request_keys(requests)})
+        assert forecast.n_sent == n_keys - len(left)
         price = find_price(loaded.config, forecast.trial.model)
         cost = forecast.describe(price, 64)["cost_usd"]
         assert cost["typical"] <= cost["upper"]

@@ -48,7 +48,7 @@ def test_attempts_that_brought_no_answer_come_with_their_dollars_or_with_a_dash(
 
     assert "t 7 $0.03 5 — not available: no tokens reported none" in run.text
     assert "u none none 3 $0.01" in run.text
-    assert "3 answers were taken over from other runs" in run.text
+    assert "3 answers were taken over from other trials or runs" in run.text
     assert "Repeated attempts 7 their part of the cost $0.03 Failed requests 5" in trial.text
 
 
