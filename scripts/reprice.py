@@ -67,9 +67,9 @@ def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
 
 def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[str, Any]:
     outcomes, costs = (paths.output(phase, trial.name) for phase in ("parse", "costs"))
-    before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
+    before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "not computed yet"}
     price = present_price(settings.config, trial.model)
-    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has no outcomes yet"}
+    after: dict[str, Any] = {"cost_usd": None, "reason": "not computed yet: the run has no outcomes so far"}
     if outcomes.is_file():
         after = trial_cost(outcomes, price)
     return {

@@ -12,6 +12,7 @@ from scripts.experiment.settings import Settings
 from scripts.money.price_book import check_price_names, find_price, price_line, provider_name
 from scripts.providers import PROVIDERS, Provider, provider_class
 from scripts.providers.options import provider_schema
+from scripts.run.folder import iterate_runs
 from scripts.run.item_checks import check_items, find_prompts, read_datasets
 
 
@@ -37,6 +38,7 @@ def check_settings(settings: Settings, *, needs_keys: bool = True) -> list[Pipel
         For the first thing that is wrong.
     """
     _check_folder(settings)
+    _check_cases(settings)
     for name in settings.config["providers"]:
         _check_provider(settings, name)
     for model in settings.config["models"]:
@@ -55,6 +57,33 @@ def check_settings(settings: Settings, *, needs_keys: bool = True) -> list[Pipel
     for model, adapter in adapters.items():
         adapter.check(settings, model, item_ids)
     return warnings + _check_keys(set(adapters.values()), needs_keys=needs_keys)
+
+
+def _check_cases(settings: Settings) -> None:
+    """Refuse names that differ by upper and lower case only: on many disks they are one file."""
+    for section in ("datasets", "prompts", "models"):
+        _refuse_twins(settings, settings.config[section], section)
+    _refuse_twins(settings, settings.trial_by_name, "trials")
+    root = settings.run_root
+    for other in iterate_runs([root.parent]):
+        if other.name != root.name and other.name.casefold() == root.name.casefold():
+            raise settings.error(
+                f"{settings.run_id!r} differs only by upper and lower case from a run that is there: {other}",
+                "run_id",
+                fix="Write it as that run does, or choose another name.",
+            )
+
+
+def _refuse_twins(settings: Settings, names: Iterable[str], section: str) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            raise settings.error(
+                f"the names {twin!r} and {name!r} differ only by upper and lower case",
+                section,
+                fix="Choose names that differ otherwise: on many disks these are one file.",
+            )
 
 
 def _adapter(settings: Settings, model: str) -> type[Provider]:
