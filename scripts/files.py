@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ def _parse_line(line: bytes, path: Path, number: int) -> dict[str, Any]:
         raise DataError(
             f"is not UTF-8 (byte {error.object[error.start]:#04x} at position {error.start})",
             where=where,
-            fix="Save the file as UTF-8.",
+            fix="Save it again as UTF-8.",
         ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(
@@ -180,6 +181,33 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Any:
 
     with pq.ParquetFile(path) as file:
         return file.read(columns=None if columns is None else list(columns))
+
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+def find_kind(path: Path) -> str | None:
+    """
+    Say what lies at `path` where that is no plain file; None for a file, and where nothing is.
+
+    Reading a pipe waits for whoever writes it, and a device may have no end.
+
+    Examples
+    --------
+    >>> find_kind(Path("/dev/null")), find_kind(Path("/")), find_kind(Path("/no/such/file"))
+    ('a device', 'a folder', None)
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return next((words for is_kind, words in KINDS if is_kind(mode)), None)
 
 
 def file_sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.money.ledger import ShardEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
-from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -167,9 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(ledger, indent=1))
     else:
-        from rich.console import Console
-
-        Console().print(render(ledger))
+        make_console().print(render(ledger))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import PipelineError
-from scripts.run.command_line import add_experiments_dir, command_parser
+from scripts.run.command_line import add_experiments_dir, command_parser, make_console
 from scripts.run.folder import experiments_folders, iterate_runs, present_run
 from scripts.run.paths import RunPaths
 from scripts.run.state import present_state
@@ -69,7 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_table(runs: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -81,7 +80,7 @@ def _print_table(runs: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             *(Text(cell) for cell in (run["run_id"], run["status"], trials, updated, "".join(error)))
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

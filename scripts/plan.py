@@ -29,7 +29,7 @@ from scripts.planning.forecast import (
 )
 from scripts.planning.pilot import Pilot, read_pilot
 from scripts.planning.power import _describe_power
-from scripts.run.command_line import command_parser
+from scripts.run.command_line import command_parser, make_console
 
 EXAMPLES = """examples:
   python -m scripts.plan
@@ -172,18 +172,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         overrides = {} if options.run_id is None else {"run_id": options.run_id}
         settings = load_settings([options.configfile or default], overrides)
-        check_settings(settings)
+        warnings = check_settings(settings, needs_keys=False)
         experiments_dir = Path(settings.config["experiments_dir"])
         pilot = None if options.pilot is None else read_pilot(experiments_dir, options.pilot)
         plan = make_plan(settings, pilot=pilot, answer_tokens=options.answer_tokens)
+        plan["warnings"] = [str(warning) for warning in warnings]
     if options.json:
         print(json.dumps(plan, indent=1, allow_nan=False))
     else:
-        from rich.console import Console
-
         from scripts.planning.view import render
 
-        Console().print(render(plan))
+        make_console().print(render(plan))
     return 0
 
 

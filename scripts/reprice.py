@@ -21,7 +21,7 @@ from scripts.money.books import add_dollars, as_float
 from scripts.money.price_book import present_price
 from scripts.records import Trial
 from scripts.reporting.tables import MISSING, dollars, plural
-from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def reprice_run(settings: Settings, run_root: Path) -> dict[str, Any]:
 
 def _reprice_trial(settings: Settings, trial: Trial, paths: RunPaths) -> dict[str, Any]:
     outcomes, costs = (paths.output(phase, trial.name) for phase in ("parse", "costs"))
-    before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "it was never priced"}
+    before = read_json(costs) if costs.is_file() else {"cost_usd": None, "reason": "not computed yet"}
     price = present_price(settings.config, trial.model)
-    after: dict[str, Any] = {"cost_usd": None, "reason": "the run has no outcomes yet"}
+    after: dict[str, Any] = {"cost_usd": None, "reason": "not computed yet: the run has no outcomes so far"}
     if outcomes.is_file():
         after = trial_cost(outcomes, price)
     return {
@@ -175,9 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(repriced, indent=1))
     else:
-        from rich.console import Console
-
-        Console().print(render(repriced))
+        make_console().print(render(repriced))
     return 0
 
 

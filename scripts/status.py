@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.reporting.tables import dollars
-from scripts.run.command_line import add_run_options, chosen_run, command_parser
+from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
 from scripts.run.folder import present_run
 from scripts.run.lock import read_holder
 from scripts.run.paths import RunPaths
@@ -193,14 +193,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(run_root: Path, *, watch: bool) -> None:
-    from rich.console import Console
     from rich.live import Live
 
     if not watch:
-        Console().print(render(describe_run(run_root)))
+        make_console().print(render(describe_run(run_root)))
         return
     try:
-        with Live(render(describe_run(run_root)), auto_refresh=False) as live:
+        with Live(render(describe_run(run_root)), console=make_console(), auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_S)
                 live.update(render(describe_run(run_root)), refresh=True)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
+import difflib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from scripts.errors import DataError, shorten
-from scripts.files import MAX_LINE_BYTES, read_jsonl
+from scripts.experiment.raw_rows import read_rows
 from scripts.records import Item
 
 OWN_FIELDS = ("id", "question", "answers", "is_unanswerable", "context", "choices", "cluster")
 BATCH_ROWS = 4096
 MAX_ID = 512
-
-Rows = Iterator[tuple[str, dict[str, Any]]]
-"""Raw rows, each with its place for messages."""
 
 Fail = Callable[[str, str], DataError]
 """Makes the error of a row from what is wrong and what to do."""
@@ -40,23 +38,8 @@ def read_items(path: Path, *, limit: int | None = None) -> Iterator[Item]:
     DataError
         For the first row that is wrong, with its line; also for an empty dataset or a duplicate id.
     """
-    readers: dict[str, Callable[[Path], Rows]] = {
-        ".jsonl": _jsonl_rows,
-        ".ndjson": _jsonl_rows,
-        ".csv": _csv_rows,
-        ".parquet": _parquet_rows,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(
-            f"datasets cannot be read from {path.suffix or 'a file without an extension'}",
-            where=str(path),
-            fix=f"Save it as one of {', '.join(readers)}.",
-        )
     places: dict[str, str] = {}
-    for place, row in reader(path):
-        if limit is not None and len(places) >= limit:
-            break
+    for place, row in read_rows(path, limit=limit):
         item = make_item(row, place)
         if item.id in places:
             raise DataError(
@@ -82,7 +65,7 @@ def make_item(row: Mapping[str, Any], place: str) -> Item:
         if row.get(key) is None or not str(row[key]).strip():
             seen = shorten(row, limit=12) or "none"
             raise fail(
-                f"the field {key!r} is missing or empty",
+                f"the field {key!r} is missing or empty{_hint_at(key, row)}",
                 f"Fields seen: {seen}. Every item needs id and question.",
             )
     item_id = _read_id(row["id"], fail)
@@ -97,6 +80,33 @@ def make_item(row: Mapping[str, Any], place: str) -> Item:
         cluster=_read_cluster(row.get("cluster"), fail),
         fields=_further_fields(row, fail),
     )
+
+
+def find_own_field(key: str) -> tuple[str | None, bool]:
+    """
+    Find which of a dataset's own fields a name is meant for, and whether only its spelling differs.
+
+    Examples
+    --------
+    >>> find_own_field("Cluster"), find_own_field("is unanswerable"), find_own_field("clusters")
+    (('cluster', True), ('is_unanswerable', True), ('cluster', False))
+    >>> find_own_field("topic")
+    (None, False)
+    """
+    plain = {re.sub(r"[\W_]+", "", own): own for own in OWN_FIELDS}
+    bare = re.sub(r"[\W_]+", "", key).casefold()
+    if bare in plain:
+        return plain[bare], True
+    near = next((plain[word] for word in (f"{bare}s", bare.removesuffix("s")) if word in plain), None)
+    return near, False
+
+
+def _hint_at(own: str, row: Mapping[str, Any]) -> str:
+    """Name the field of a row that is meant for one that is missing, if there is any."""
+    others = [key for key in row if key not in OWN_FIELDS]
+    meant = [key for key in others if find_own_field(key)[0] == own]
+    meant = meant or difflib.get_close_matches(own, others, n=1, cutoff=0.7)
+    return f"; there is {meant[0]!r}: did you mean {own!r}?" if meant else ""
 
 
 def _read_id(value: Any, fail: Fail) -> str:
@@ -117,7 +127,7 @@ def _read_answers(row: Mapping[str, Any], fail: Fail) -> tuple[str, ...]:
         return ()
     if row.get("answers") is None:
         raise fail(
-            "the field 'answers' is missing or null",
+            f"the field 'answers' is missing or null{_hint_at('answers', row)}",
             "List the accepted answers; an empty list means unanswerable.",
         )
     if not all(answer.strip() for answer in answers):
@@ -175,80 +185,6 @@ def _texts(value: Any, key: str, fail: Fail) -> tuple[str, ...]:
         raise fail(f"the field {key!r} is {_kind(value)}, not a list", f'Write "{key}": ["..."].')
     numbers = (str(entry) if type(entry) in (int, float) else entry for entry in value)
     return tuple(_text(entry, key, fail) for entry in numbers)
-
-
-def _jsonl_rows(path: Path) -> Rows:
-    for number, row in read_jsonl(path):
-        yield f"{path}, line {number}", row
-
-
-def _csv_rows(path: Path) -> Rows:
-    """Read rows of a CSV file; lists are JSON or separated by ``|``, and an empty cell counts as absent."""
-    csv.field_size_limit(MAX_LINE_BYTES)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, strict=True)
-            _check_columns(reader.fieldnames or (), f"{path}, line 1")
-            for row in reader:
-                place = f"{path}, line {reader.line_num}"
-                if None in row or None in row.values():
-                    raise DataError(
-                        "has more or fewer cells than the header",
-                        where=place,
-                        fix="Quote cells that hold a comma.",
-                    )
-                yield (
-                    place,
-                    {key: _csv_value(key, cell, place) for key, cell in row.items() if _is_there(key, cell)},
-                )
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"is not a CSV file in UTF-8 ({error})", where=str(path), fix="Save it again."
-        ) from None
-
-
-def _check_columns(columns: Sequence[str], place: str) -> None:
-    for column in columns:
-        if columns.count(column) > 1:
-            raise DataError(f"duplicate column {column!r}", where=place, fix="Rename one of them.")
-
-
-def _is_there(key: str, cell: str) -> bool:
-    return bool(cell) or key == "answers"
-
-
-def _csv_value(key: str, cell: str, place: str) -> Any:
-    if key in {"answers", "choices"}:
-        if cell.startswith("["):
-            try:
-                return json.loads(cell)
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"the cell {key!r} is not a JSON list ({error})",
-                    where=place,
-                    fix='Write ["a", "b"] or a|b.',
-                ) from None
-        return [part for part in cell.split("|") if part]
-    if key == "is_unanswerable":
-        return {"true": True, "1": True, "false": False, "0": False}.get(cell.lower(), cell)
-    return cell
-
-
-def _parquet_rows(path: Path) -> Rows:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path}, row {number}", row
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"is not a Parquet file ({error!s:.200})", where=str(path), fix="Write it again."
-        ) from None
 
 
 def prepared_schema() -> Any:

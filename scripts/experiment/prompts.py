@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import ConfigError, shorten
 from scripts.experiment.schema import did_you_mean
 from scripts.experiment.settings import Settings
+from scripts.experiment.templates import environment
 from scripts.records import Item
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Template
 
 TEMPLATE_FIELDS = ("id", "question", "context", "choices")
 """Fields of every item that a template may use, besides the dataset's own; the answers are not among them."""
@@ -122,7 +123,7 @@ def load_template(path: Path) -> Template:
     import jinja2
 
     try:
-        return _environment().from_string(path.read_text(encoding="utf-8-sig"))
+        return environment().from_string(path.read_text(encoding="utf-8-sig"))
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(
             f"is not a valid template: {error.message}",
@@ -131,7 +132,7 @@ def load_template(path: Path) -> Template:
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"is not UTF-8 ({error.reason})", where=str(path), fix="Save it as UTF-8."
+            f"is not UTF-8 ({error.reason})", where=str(path), fix="Save it again as UTF-8."
         ) from None
     except RecursionError:
         raise ConfigError("is nested too deeply", where=str(path), fix="Simplify the template.") from None
@@ -173,22 +174,5 @@ def used_fields(path: Path) -> frozenset[str]:
     import jinja2.meta
 
     load_template(path)
-    tree = _environment().parse(path.read_text(encoding="utf-8-sig"))
-    return frozenset(jinja2.meta.find_undeclared_variables(tree)) - set(_environment().globals)
-
-
-def _refuse_null(value: Any) -> Any:
-    """Keep the word None out of a text that is sent and paid for."""
-    if value is None:
-        raise ValueError("a null field would be written out; test it with {% if ... %}")
-    return value
-
-
-@functools.cache
-def _environment() -> Environment:
-    import jinja2
-    import jinja2.sandbox
-
-    return jinja2.sandbox.ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, finalize=_refuse_null
-    )
+    tree = environment().parse(path.read_text(encoding="utf-8-sig"))
+    return frozenset(jinja2.meta.find_undeclared_variables(tree)) - set(environment().globals)

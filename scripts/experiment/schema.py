@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,10 @@ def explain_schema_error(error: Any) -> tuple[str, KeyPath, str]:
     if rule == "type":
         kinds = [wanted] if isinstance(wanted, str) else list(wanted)
         what = " or ".join(TYPE_WORDS[kind][0] for kind in kinds)
-        return f"is {seen}, but must be {what}", path, f"{TYPE_WORDS[kinds[0]][1]}."
+        fix = f"{TYPE_WORDS[kinds[0]][1]}."
+        if kinds[0] == "object" and re.match(r"[\w-]+(\s|:\S)", str(error.instance)):
+            fix += " Is a colon missing, or the space behind it?"
+        return f"is {seen}, but must be {what}", path, fix
     if rule == "enum":
         return f"is {seen}", path, f"Allowed: {shorten(wanted, limit=12)}."
     if rule == "not":

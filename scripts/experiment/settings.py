@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from scripts.experiment.schema import (
 )
 from scripts.experiment.strict_yaml import KeyPath, read_override, read_yaml
 from scripts.experiment.trials import expand_trials, read_trial
-from scripts.files import PROJECT_ROOT
+from scripts.files import PROJECT_ROOT, find_kind
 from scripts.records import Trial
 from scripts.run.paths import RunPaths
 
@@ -92,18 +93,31 @@ class Settings:
         Raises
         ------
         ConfigError
-            If it is in none of them.
+            If it is in none of them, or is no file that can be read.
         """
+        kind = None
         with contextlib.suppress(OSError, RuntimeError):  # a name that no file or user can have
             given = Path(path).expanduser()
             for base in (Path(), self.folder, PROJECT_ROOT):
                 if (base / given).is_file():
+                    self._check_readable(base / given, keys)
                     return base / given
+                kind = kind or find_kind(base / given)
+        if kind is not None:
+            is_folder = kind == "a folder"
+            fix = "Name a file in it." if is_folder else "Save what it gives to a file, and name that."
+            raise self.error(f"{show_value(path)} is {kind}, not a file", *keys, fix=fix)
         raise self.error(
             f"the file {show_value(path)} does not exist",
             *keys,
             fix=f"Create it, or correct the path (looked for in {Path.cwd()}).",
         )
+
+    def _check_readable(self, path: Path, keys: Sequence[str | int]) -> None:
+        if not os.access(path, os.R_OK):
+            raise self.error(
+                f"the file {show_value(str(path))} may not be read", *keys, fix="Check whose it is (chmod)."
+            )
 
 
 def load_settings(files: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import ConfigError
+from scripts.files import find_kind
 
 KeyPath = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
@@ -29,6 +30,11 @@ PLAIN = {
     "float": re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?"),
 }
 """What an unquoted word must look like not to be a text."""
+
+MAX_BYTES = 8 * 1024**2
+MAX_VALUES = 150_000
+MAX_DEPTH = 64
+"""What a configuration may have: more is a mistake or a trap that takes all memory, or ends the process."""
 
 TAG = "tag:yaml.org,2002:"
 
@@ -85,12 +91,13 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     Raises
     ------
     ConfigError
-        If it does not exist, is not UTF-8 or YAML, has no keys, or a duplicate key.
+        If it does not exist, is no file, not UTF-8 or YAML, has no keys, a duplicate key, or far too much.
     """
     import yaml
 
+    text = _read_text(file)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        _check_size(file, text)
         loader = _loader_class()(text)
         try:
             node = loader.get_single_node()
@@ -98,18 +105,8 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
             loader.dispose()
         lines: dict[KeyPath, int] = {}
         data = None if node is None else _Builder(file, lines).build(node, ())
-    except OSError as error:
-        raise ConfigError(
-            f"the configuration file cannot be read ({error.strerror})",
-            where=str(file),
-            fix="Name yours with --configfile, or run in the project's folder.",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"is not UTF-8 ({error.reason})", where=str(file), fix="Save it as UTF-8."
-        ) from None
     except yaml.YAMLError as error:
-        raise _syntax_error(file, error) from None
+        raise _syntax_error(file, text, error) from None
     except RecursionError:
         raise ConfigError(
             "is nested too deeply", where=str(file), fix="Does an anchor contain itself?"
@@ -121,14 +118,67 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     return data, lines
 
 
-def _syntax_error(file: Path, error: Any) -> ConfigError:
+def _read_text(file: Path) -> str:
+    if (kind := find_kind(file)) is not None:
+        raise ConfigError(f"is {kind}, not a file", where=str(file), fix="Name a file with --configfile.")
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            what = f"is larger than {MAX_BYTES // 1024**2} MB"
+            raise ConfigError(what, where=str(file), fix="Is it a dataset? Name a configuration.")
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration file cannot be read ({error.strerror})",
+            where=str(file),
+            fix="Name yours with --configfile, or run in the project's folder.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"is not UTF-8 ({error.reason})", where=str(file), fix="Save it again as UTF-8."
+        ) from None
+
+
+def _check_size(file: Path, text: str) -> None:
+    """Refuse too many values, or too deep ones, while they are read one by one, without recursion."""
+    import yaml
+
+    depth = 0
+    for n_events, event in enumerate(yaml.parse(text, Loader=_loader_class())):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH or n_events > 2 * MAX_VALUES:
+            what = "is nested too deeply" if depth > MAX_DEPTH else f"holds more than {MAX_VALUES:,} values"
+            where = f"{file}, line {event.start_mark.line + 1}" if event.start_mark else str(file)
+            raise ConfigError(what, where=where, fix="Is a bracket missing?")
+
+
+NO_COLON = "could not find expected ':'"
+SECOND_COLON = "mapping values are not allowed in this context"
+TAB = "found character that cannot start any token"
+
+
+def _syntax_error(file: Path, text: str, error: Any) -> ConfigError:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-    return ConfigError(
-        f"is not valid YAML: {problem}",
-        where=f"{file}, line {mark.line + 1}" if mark else str(file),
-        fix="Check the indentation (spaces, no tabs) and the quotes.",
-    )
+    fix = "Check the indentation (spaces, no tabs) and the quotes."
+    number = mark.line if mark else None
+    written = text.splitlines()
+    if problem == NO_COLON and error.context_mark is not None:
+        number, problem, fix = error.context_mark.line, "a colon is missing", "Write `key: value`."
+    elif problem == SECOND_COLON and mark:
+        number, problem, fix = _find_missing_colon(written, mark)
+    elif problem == TAB and mark and written[mark.line][mark.column : mark.column + 1] == "\t":
+        problem, fix = "a tab stands in the indentation", "Indent with spaces."
+    where = str(file) if number is None else f"{file}, line {number + 1}"
+    return ConfigError(f"is not valid YAML: {problem}", where=where, fix=fix)
+
+
+def _find_missing_colon(written: list[str], mark: Any) -> tuple[int, str, str]:
+    """Tell a line that lacks its colon, which YAML joins to the next one, from a text that holds one."""
+    above = [number for number in range(mark.line) if written[number].split("#")[0].strip()]
+    is_first = re.search(r":\s", written[mark.line][: mark.column]) is None
+    if is_first and above and re.search(r":(\s|$)", written[above[-1]]) is None:
+        return above[-1], "a colon is missing, or the space behind it", "Write `key: value`."
+    return mark.line, "a colon is missing, or stands within a text", "Write `key: value`; quote such a text."
 
 
 @functools.cache
@@ -148,8 +198,13 @@ class _Builder:
     def __init__(self, file: Path, lines: dict[KeyPath, int]) -> None:
         self.file = file
         self.lines = lines
+        self.n_values = 0
 
     def build(self, node: Any, path: KeyPath, *, key: str = "") -> Any:
+        self.n_values += 1
+        if self.n_values > MAX_VALUES:  # aliases of aliases make many values of few lines
+            what = f"holds more than {MAX_VALUES:,} values"
+            raise self._error(what, node, "Does an alias (*name) repeat what holds aliases?")
         if node.id == "mapping":
             return self._mapping(node, path)
         if node.id == "sequence":
@@ -178,7 +233,8 @@ class _Builder:
                 merged = self._merged(value, path)
             else:
                 own[key] = self.build(value, (*path, key), key=key)
-                self.lines[(*path, key)] = line
+                is_below = value.id == "scalar" and value.start_mark.line >= line and value.value
+                self.lines[(*path, key)] = value.start_mark.line + 1 if is_below else line
         return {**merged, **own}
 
     def _merged(self, node: Any, path: KeyPath) -> dict[str, Any]:
@@ -187,6 +243,7 @@ class _Builder:
             raise self._error("<< merges something without keys", node, "Name an anchor that has keys.")
         merged: dict[str, Any] = {}
         for part in reversed(parts):
+            self.n_values += 1
             merged |= self._mapping(part, path)
         return merged
 

@@ -155,7 +155,7 @@ def _table_rows(settings: Settings) -> Iterator[Row]:
         raise ConfigError(
             f"is not a tab-separated table ({error})",
             where=str(path),
-            fix="Save it as UTF-8, separated by tabs.",
+            fix="Save it again as UTF-8, separated by tabs.",
         ) from None
     if not n_rows:
         raise ConfigError("holds no trials", where=str(path), fix="Write one trial per line.")

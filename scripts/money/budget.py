@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ProviderError
 from scripts.money.books import read_books
-from scripts.money.price_book import find_price
+from scripts.money.price_book import find_price, price_line
 from scripts.records import Trial, Usage
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def make_reserve(settings: Settings, trial: Trial) -> Callable[[Usage], float | 
             raise ProviderError(
                 f"the model {trial.model!r} has no price, so budget_usd cannot be enforced",
                 where=trial.name,
-                fix="Add the model under prices, or set budget_usd to null.",
+                fix=f"{price_line(settings.config, trial.model)}; or set budget_usd to null.",
             )
         spent = read_books(ledgers).committed_usd
         if spent + needed > Decimal(str(budget)):

@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import DataError
+from scripts.errors import DataError, PipelineError, shorten
+from scripts.experiment.schema import did_you_mean
+from scripts.experiment.settings import Settings
 from scripts.files import read_json, write_json
 from scripts.money.price import RATES, REHEARSAL, BatchRate, Price
 from scripts.records import Usage  # noqa: F401 - for the example
@@ -41,7 +45,8 @@ def present_price(config: Mapping[str, Any], model: str) -> Price | None:
     options = config["models"][model]
     name = options.get("model", model)
     if name in config["prices"]:
-        return configured_price(config["prices"][name])
+        is_batch = options["provider"] not in WITHOUT_BATCHES
+        return configured_price(config["prices"][name], is_batch=is_batch)
     if options["provider"] == "simulated":
         return REHEARSAL
     provider = None if options["provider"] == "replay" else options["provider"]
@@ -115,15 +120,19 @@ def _listing(config: Mapping[str, Any], model: str) -> str:
 ASSUMED_BATCH_MULTIPLIER = 0.5
 """What a batch costs of the plain price where the configuration does not say."""
 
+WITHOUT_BATCHES = frozenset({"local"})
+"""Providers that are asked request by request, at plain rates."""
+
 
 LISTED_AS = {True: "batch rates", False: "plain rates, no batch rate listed"}
 
 
-def configured_price(rates: Mapping[str, Any]) -> Price:
+def configured_price(rates: Mapping[str, Any], *, is_batch: bool = True) -> Price:
     """
     Make a price of the configuration's entry.
 
-    Cached input costs as much as other input if not said, and a batch half of the plain rates.
+    Cached input costs as much as other input if not said, and a batch half of the plain rates; requests that
+    go out one by one (`is_batch` is false) cost the plain rates.
 
     Examples
     --------
@@ -132,16 +141,69 @@ def configured_price(rates: Mapping[str, Any]) -> Price:
     Decimal('0.600')
     """
     known = {name: Decimal(str(rates[name])) for name in RATES if rates.get(name) is not None}
+    assumed = ASSUMED_BATCH_MULTIPLIER if is_batch else 1
+    is_assumed = is_batch and "batch_multiplier" not in rates
     return Price(
         input=known["input"],
         output=known["output"],
         cached_input=known.get("cached_input", known["input"]),
         cache_write=known.get("cache_write"),
         cache_write_1h=known.get("cache_write_1h"),
-        batch_multiplier=Decimal(str(rates.get("batch_multiplier", ASSUMED_BATCH_MULTIPLIER))),
+        batch_multiplier=Decimal(str(rates.get("batch_multiplier", assumed))),
         source="the configuration's prices",
-        batch_rate=BatchRate.FOUND if "batch_multiplier" in rates else BatchRate.DEFAULTED,
+        batch_rate=BatchRate.DEFAULTED if is_assumed else BatchRate.FOUND,
     )
+
+
+def price_line(config: Mapping[str, Any], model: str) -> str:
+    """
+    Write the line that gives the configuration's model `model` a price, ready to be pasted.
+
+    Examples
+    --------
+    >>> price_line({"models": {"mini": {"model": "gpt-99"}}, "prices": {}}, "mini")
+    'Add the line `prices: {gpt-99: {input: ..., output: ...}}`, in USD per million tokens'
+    """
+    name = provider_name(config, model)
+    key = name if re.fullmatch(r"[A-Za-z][\w./-]*", name) else json.dumps(name, ensure_ascii=False)
+    entry = f"{key}: {{input: ..., output: ...}}"
+    place = f"under prices the line `{entry}`" if config["prices"] else f"the line `prices: {{{entry}}}`"
+    return f"Add {place}, in USD per million tokens"
+
+
+def provider_name(config: Mapping[str, Any], model: str) -> str:
+    """Give the provider's name of the configuration's model `model`."""
+    return str(config["models"][model].get("model", model))
+
+
+def check_price_names(settings: Settings) -> Iterator[PipelineError]:
+    """
+    Refuse a price whose name is surely a slip; yield a warning for any other that prices no model.
+
+    Raises
+    ------
+    ConfigError
+        If it is, or is nearly, the name of a model that has no price here.
+    """
+    config = settings.config
+    names = {model: provider_name(config, model) for model in config["models"]}
+    unpriced = sorted({name for name in names.values() if name not in config["prices"]})
+    for key in config["prices"]:
+        if key in names.values():
+            continue
+        if names.get(key) in unpriced:
+            hint = f"; did you mean {names[key]!r}, the provider's name of models.{key}?"
+        else:
+            hint = did_you_mean(key, unpriced)
+        error = settings.error(
+            f"prices no model of the run{hint}",
+            "prices",
+            key,
+            fix=f"Prices stand under the provider's names: {shorten(set(names.values()), limit=12)}.",
+        )
+        if hint:
+            raise error
+        yield error
 
 
 @functools.cache

@@ -35,6 +35,7 @@ def render(plan: Mapping[str, Any]) -> RenderableType:
     parts += [Text(), _trial_table(plan)]
     parts += [Text(line) for line in _money_lines(plan)]
     parts.append(Text())
+    parts += [Text(f"Warning: {warning}\n") for warning in plan.get("warnings", ())]
     if not plan["power"]["comparisons"]:
         parts.append(Text("No comparisons: no trial has a baseline (trials.baseline)."))
         return Group(*parts)

@@ -16,6 +16,7 @@ from scripts.providers.anthropic_lost import find_lost_batch
 from scripts.providers.anthropic_rows import decode_message_row
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, count_done, need_id
+from scripts.providers.capabilities import check_capabilities, find_place
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.provider_clocks import note_date, provider_time
@@ -93,6 +94,11 @@ class AnthropicBatch(Provider):
         for trial in settings.trials:
             if trial.model == model:
                 _check_sampling(settings, trial, f"{cls.name}/{name}")
+                check_capabilities(settings, trial, cls.name, name)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
         need_key(KEY_VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
@@ -247,22 +253,17 @@ def warm_up() -> None:
 
 def _check_sampling(settings: Settings, trial: Trial, who: str) -> None:
     """Refuse what the provider would refuse, in the place where the value stands."""
-
-    def place(key: str) -> tuple[str, ...]:
-        is_common = trial.sampling.get(key) == settings.config["sampling"].get(key)
-        return ("sampling", key) if is_common else ("trials", trial.name, key)
-
     if trial.sampling.get("max_tokens") is None:
         raise settings.error(
             f"is null, but {who} needs a number",
-            *place("max_tokens"),
+            *find_place(settings, trial, "max_tokens"),
             fix="Set it to the longest answer, in tokens.",
         )
     temperature = trial.sampling.get("temperature")
     if temperature is not None and not 0 <= temperature <= 1:
         raise settings.error(
             f"is {temperature}, but {who} accepts 0 to 1",
-            *place("temperature"),
+            *find_place(settings, trial, "temperature"),
             fix="Set it to a value in [0, 1], or choose another model.",
         )
 

@@ -126,6 +126,8 @@ class Provider(abc.ABC):
     """Decoding settings that the provider takes; None: it does not mind."""
     resends: ClassVar[bool] = True
     """Whether sending a failed request again can help."""
+    needs_item_ids: ClassVar[bool] = False
+    """Whether `check` looks at the ids of all items."""
     needs_texts: ClassVar[bool] = True
     """Whether a prompt without texts is an error."""
     is_paid: ClassVar[bool] = True
@@ -184,12 +186,23 @@ class Provider(abc.ABC):
         settings, model
             The configuration, and the name of one of its models.
         item_ids : mapping of str to frozenset of str
-            Every item's id, by dataset.
+            Every item's id by dataset, where ``needs_item_ids``; without datasets that are not read whole.
 
         Raises
         ------
         PipelineError
             For whatever a user should mend first.
+        """
+
+    @classmethod  # noqa: B027 - some providers have none
+    def check_key(cls) -> None:
+        """
+        Look for the key that calls need, if any.
+
+        Raises
+        ------
+        ConfigError
+            If it is not there, or cannot be one.
         """
 
     @abc.abstractmethod

@@ -88,14 +88,18 @@ class FireworksBatch(Provider):
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
-        """Check key, account, address, model and every decoding setting: see `Provider.check`."""
-        need_key(VARIABLE, cls.name)
+        """Check account, address, model and every decoding setting: see `Provider.check`."""
         adapter = cls.from_settings(settings, model)
         check_service(settings, adapter.account_id, adapter.base_url)
         check_model(settings, model, adapter.provider_model)
         for trial in settings.trials:
             if trial.model == model:
                 check_sampling(settings, trial)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
+        need_key(VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render the body, which names the model: see `Provider.body`."""

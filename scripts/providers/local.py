@@ -79,13 +79,17 @@ class LocalChat(BookedBatches):
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
-        """Check the address, the key if there is one, and every decoding setting: see `Provider.check`."""
-        if find_key(VARIABLE) is not None:
-            need_key(VARIABLE, cls.name)
+        """Check the address and every decoding setting: see `Provider.check`."""
         _check_base_url(settings, model, cls.from_settings(settings, model).base_url)
         for trial in settings.trials:
             if trial.model == model:
                 _check_sampling(settings, trial)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Check the key, if there is one: see `Provider.check_key`."""
+        if find_key(VARIABLE) is not None:
+            need_key(VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render a chat body: see `Provider.body`."""

@@ -100,10 +100,9 @@ class MistralBatch(Provider):
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
-        """Check the key, the address and every decoding setting: see `Provider.check`."""
+        """Check the address and every decoding setting: see `Provider.check`."""
         from scripts.providers.options import provider_settings
 
-        need_key(VARIABLE, cls.name)
         options = provider_settings(settings, model)
         check_base_url(settings, cls.name, options["base_url"], form="https://HOST, without /v1")
         if options["max_wait_hours"] < options["timeout_hours"]:
@@ -115,6 +114,11 @@ class MistralBatch(Provider):
         for trial in settings.trials:
             if trial.model == model:
                 check_values(settings, trial, RANGES, WORDS)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
+        need_key(VARIABLE, cls.name)
 
     def body(self, messages: Messages, trial: Trial, dataset: str, item: Item) -> dict[str, Any]:
         """Render a chat body, with the provider's name of the seed: see `Provider.body`."""

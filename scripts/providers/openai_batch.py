@@ -14,11 +14,12 @@ from scripts.errors import PipelineError
 from scripts.files import dump_line
 from scripts.providers.base import BatchState, BatchStatus, Limits, LostCall, Messages, Provider
 from scripts.providers.call_errors import CallErrors, count_done, first_of_each, need_id
+from scripts.providers.capabilities import is_reasoning
 from scripts.providers.chat import chat_body, chat_row, decode_chat_row
 from scripts.providers.chat_checks import check_base_url
 from scripts.providers.downloads import append_rows
 from scripts.providers.keys import key_fingerprint, need_key
-from scripts.providers.openai_checks import PARAMETERS, check_sampling, is_reasoning
+from scripts.providers.openai_checks import PARAMETERS, check_sampling
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
@@ -90,13 +91,17 @@ class OpenAIBatch(Provider):
 
     @classmethod
     def check(cls, settings: Settings, model: str, item_ids: Mapping[str, frozenset[str]]) -> None:
-        """Check the key, the address and every decoding setting: see `Provider.check`."""
-        need_key(cls.variable, cls.name)
+        """Check the address and every decoding setting: see `Provider.check`."""
         adapter = cls.from_settings(settings, model)
         check_base_url(settings, cls.name, adapter.base_url)
         for trial in settings.trials:
             if trial.model == model:
                 adapter.check_trial(settings, trial)
+
+    @classmethod
+    def check_key(cls) -> None:
+        """Look for the key: see `Provider.check_key`."""
+        need_key(cls.variable, cls.name)
 
     def check_trial(self, settings: Settings, trial: Trial) -> None:
         """Check a trial's decoding settings; raises what `Provider.check` does."""

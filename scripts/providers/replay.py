@@ -28,6 +28,7 @@ class Replay(LocalBatches):
     name: ClassVar[str] = "replay"
     resends: ClassVar[bool] = False
     needs_texts: ClassVar[bool] = False
+    needs_item_ids: ClassVar[bool] = True
     is_paid: ClassVar[bool] = False
     parameters: ClassVar[frozenset[str] | None] = None
 
@@ -55,11 +56,12 @@ class Replay(LocalBatches):
             settings.config["models"][model]["recorded"], "models", model, "recorded"
         )
         known = frozenset().union(*item_ids.values())
+        are_all_known = item_ids.keys() >= settings.config["datasets"].keys()
         lines: dict[tuple[Any, ...], int] = {}
         for number, row in read_jsonl(recorded):
             place = f"{recorded}, line {number}"
             cell = read_cell(row, place)
-            if cell[2] not in known:
+            if are_all_known and cell[2] not in known:
                 raise DataError(
                     f"answers the item {cell[2]!r}, which is in no dataset",
                     where=place,

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import DataError, shorten
-from scripts.experiment.dataset_scorer import make_scorer
-from scripts.experiment.datasets import OWN_FIELDS, read_items
-from scripts.experiment.prompts import Prompt, check_fields, find_prompt, load_template, used_fields
+from scripts.errors import ConfigError, PipelineError, shorten
 from scripts.experiment.schema import did_you_mean, explain_schema_error
 from scripts.experiment.settings import Settings
-from scripts.money.price_book import find_price
-from scripts.providers import PROVIDERS, provider_class
+from scripts.money.price_book import check_price_names, find_price, price_line, provider_name
+from scripts.providers import PROVIDERS, Provider, provider_class
 from scripts.providers.options import provider_schema
-from scripts.records import Item
-from scripts.scorers import Scorer
-from scripts.scorers.python import PythonScorer
-
-MAX_SHAPES = 1024
-"""How many kinds of items (by the fields that templates use) each prompt is tried on."""
+from scripts.run.folder import iterate_runs
+from scripts.run.item_checks import check_items, find_prompts, read_datasets
 
 
-def check_settings(settings: Settings) -> None:
+def check_settings(settings: Settings, *, needs_keys: bool = True) -> list[PipelineError]:
     """
     Check everything that can be checked without asking a provider.
+
+    Parameters
+    ----------
+    settings : Settings
+        The configuration.
+    needs_keys : bool
+        Whether a provider's key that is missing is an error; else it is a warning.
+
+    Returns
+    -------
+    list of PipelineError
+        Warnings: what may be meant so.
 
     Raises
     ------
@@ -34,18 +38,69 @@ def check_settings(settings: Settings) -> None:
         For the first thing that is wrong.
     """
     _check_folder(settings)
+    _check_cases(settings)
     for name in settings.config["providers"]:
         _check_provider(settings, name)
     for model in settings.config["models"]:
         _check_model(settings, model)
-    prompts = _check_templates(settings)
+    prompts = find_prompts(settings)
     _check_trials(settings)
+    warnings = list(check_price_names(settings))
+    _check_prices(settings)
     _check_decisions(settings)
-    samples, item_ids = _read_datasets(settings, prompts)
-    _check_subgroups(settings, samples)
-    _check_prompts(settings, samples)
-    for model in dict.fromkeys(trial.model for trial in settings.trials):
-        provider_class(settings.config["models"][model]["provider"]).check(settings, model, item_ids)
+    adapters = {trial.model: _adapter(settings, trial.model) for trial in settings.trials}
+    with_ids = any(adapter.needs_item_ids for adapter in adapters.values())
+    readings = read_datasets(settings, prompts, with_ids=with_ids)
+    asking = dict.fromkeys(trial.prompt for trial in settings.trials if adapters[trial.model].needs_texts)
+    warnings += check_items(settings, prompts, readings, asking)
+    item_ids = {name: frozenset(reading.ids) for name, reading in readings.items() if reading.is_whole}
+    for model, adapter in adapters.items():
+        adapter.check(settings, model, item_ids)
+    return warnings + _check_keys(set(adapters.values()), needs_keys=needs_keys)
+
+
+def _check_cases(settings: Settings) -> None:
+    """Refuse names that differ by upper and lower case only: on many disks they are one file."""
+    for section in ("datasets", "prompts", "models"):
+        _refuse_twins(settings, settings.config[section], section)
+    _refuse_twins(settings, settings.trial_by_name, "trials")
+    root = settings.run_root
+    for other in iterate_runs([root.parent]):
+        if other.name != root.name and other.name.casefold() == root.name.casefold():
+            raise settings.error(
+                f"{settings.run_id!r} differs only by upper and lower case from a run that is there: {other}",
+                "run_id",
+                fix="Write it as that run does, or choose another name.",
+            )
+
+
+def _refuse_twins(settings: Settings, names: Iterable[str], section: str) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            raise settings.error(
+                f"the names {twin!r} and {name!r} differ only by upper and lower case",
+                section,
+                fix="Choose names that differ otherwise: on many disks these are one file.",
+            )
+
+
+def _adapter(settings: Settings, model: str) -> type[Provider]:
+    return provider_class(settings.config["models"][model]["provider"])
+
+
+def _check_keys(adapters: Iterable[type[Provider]], *, needs_keys: bool) -> list[PipelineError]:
+    """Look for the providers' keys; where none is needed yet, what is wrong with them is a warning."""
+    warnings: list[PipelineError] = []
+    for adapter in sorted(adapters, key=lambda adapter: adapter.name):
+        try:
+            adapter.check_key()
+        except ConfigError as error:
+            if needs_keys:
+                raise
+            warnings.append(error)
+    return warnings
 
 
 def _check_folder(settings: Settings) -> None:
@@ -89,9 +144,9 @@ def _unknown_provider(settings: Settings, name: str, *keys: str) -> Exception:
 
 
 def _check_trials(settings: Settings) -> None:
-    """Refuse what a provider would refuse, and a model without a price."""
+    """Refuse what a provider would refuse."""
     for trial in settings.trials:
-        adapter = provider_class(settings.config["models"][trial.model]["provider"])
+        adapter = _adapter(settings, trial.model)
         for key, value in trial.sampling.items():
             if adapter.parameters is not None and value is not None and key not in adapter.parameters:
                 raise settings.error(
@@ -107,15 +162,20 @@ def _check_trials(settings: Settings) -> None:
                 trial.prompt,
                 fix=f"Add `user:`; {adapter.name} needs something to send.",
             )
+
+
+def _check_prices(settings: Settings) -> None:
+    """Refuse a model that nobody can price."""
     for model in dict.fromkeys(trial.model for trial in settings.trials):
-        adapter = provider_class(settings.config["models"][model]["provider"])
+        adapter = _adapter(settings, model)
         priced = settings.config["allow_unpriced"] or not adapter.is_paid
         if not priced and find_price(settings.config, model) is None:
             raise settings.error(
-                f"the model {model!r} has no price",
+                f"the model {provider_name(settings.config, model)!r} has no price",
                 "models",
                 model,
-                fix="Add it under prices, or set allow_unpriced: true (its cost is then null).",
+                fix=f"{price_line(settings.config, model)}; or set allow_unpriced: true "
+                "(its cost is then null).",
             )
 
 
@@ -134,93 +194,3 @@ def _check_decisions(settings: Settings) -> None:
             "resubmit",
             fix="Keep one of them: either its batch exists or it does not.",
         )
-
-
-def _check_templates(settings: Settings) -> dict[str, Prompt]:
-    """Find and compile every template, also those that no trial uses yet."""
-    prompts = {name: find_prompt(settings, name) for name in settings.config["prompts"]}
-    for prompt in prompts.values():
-        for path in prompt.texts:
-            load_template(path)
-    return prompts
-
-
-def _read_datasets(
-    settings: Settings, prompts: Mapping[str, Prompt]
-) -> tuple[list[Item], dict[str, frozenset[str]]]:
-    """Read every item of every dataset once; keep their ids, and one item of each shape."""
-    grouping = settings.config["stats"]["subgroups"]
-    in_texts = (used_fields(path) for prompt in prompts.values() for path in prompt.texts)
-    used = sorted(frozenset(grouping).union(*in_texts))
-    shapes: dict[Any, Item] = {}
-    item_ids: dict[str, frozenset[str]] = {}
-    for name, entry in settings.config["datasets"].items():
-        ids: set[str] = set()
-        scorer = make_scorer(settings, name)
-        path = settings.find_file(entry["path"], "datasets", name, "path")
-        for item in read_items(path):
-            if not ids or not isinstance(scorer, PythonScorer):  # a user's function may take its time
-                _check_can_score(scorer, item, path)
-            for key in grouping:
-                _check_can_group(key, item, path)
-            ids.add(item.id)
-            fields = tuple(type(item.fields.get(key, ...)) for key in used)
-            shape = (name, fields, item.context is None, bool(item.choices))
-            if shape not in shapes and len(shapes) < MAX_SHAPES:
-                shapes[shape] = item
-        item_ids[name] = frozenset(ids)
-    return list(shapes.values()), item_ids
-
-
-def _check_subgroups(settings: Settings, samples: list[Item]) -> None:
-    """Refuse a field that no item has; the samples have every field that is asked for."""
-    known = sorted({key for item in samples for key in item.fields})
-    for place, key in enumerate(settings.config["stats"]["subgroups"]):
-        if key in OWN_FIELDS or key == "dataset":
-            raise settings.error(
-                f"{key!r} is not one of the dataset's own fields",
-                "stats",
-                "subgroups",
-                place,
-                fix="Leave it out; datasets and unanswerable items are always groups.",
-            )
-        if key not in known:
-            raise settings.error(
-                f"no item has a field {key!r}{did_you_mean(key, known)}",
-                "stats",
-                "subgroups",
-                place,
-                fix=f"Fields seen: {shorten(known, limit=20) or 'none'}.",
-            )
-
-
-def _check_can_group(key: str, item: Item, path: Path) -> None:
-    """Refuse a value that cannot form a group: a list, an object, or an infinity."""
-    value = item.fields.get(key)
-    is_number = isinstance(value, int | float) and (value != value or abs(value) <= sys.float_info.max)
-    if value is not None and not isinstance(value, str) and not is_number:
-        raise DataError(
-            f"the field {key!r} is {value!r:.40}, which cannot form a group",
-            where=f"{path}, item {item.id!r}",
-            fix="Use a text, true or false, or a number; or leave it out of stats.subgroups.",
-        )
-
-
-def _check_prompts(settings: Settings, samples: list[Item]) -> None:
-    fields = {key for item in samples for key in item.fields} - set(OWN_FIELDS)
-    for name in dict.fromkeys(trial.prompt for trial in settings.trials):
-        prompt = find_prompt(settings, name)
-        for path in prompt.texts:
-            check_fields(path, fields)
-        for item in samples:
-            prompt.messages(item)
-
-
-def _check_can_score(scorer: Scorer, item: Item, path: Path) -> None:
-    """Refuse an item that its scorer cannot use, such as a text where a number is expected."""
-    try:
-        scorer.score(item.answers[0] if item.answers else "", item)
-    except ValueError as error:
-        raise DataError(
-            str(error), where=f"{path}, item {item.id!r}", fix="Correct the item, or choose another scorer."
-        ) from None

@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from scripts.run.folder import experiments_folders, find_run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that takes ``--run-id`` for ``--run_id``: people know both ways of writing options."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the command line; see `argparse.ArgumentParser.parse_known_args`."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args([self._known_spelling(text) for text in given], namespace)
+
+    def _known_spelling(self, text: str) -> str:
+        name, equals, value = text.partition("=")
+        spelled = "--" + name[2:].replace("-", "_")
+        known = self._option_string_actions
+        is_ours = name.startswith("--") and name not in known and spelled in known
+        return f"{spelled}{equals}{value}" if is_ours else text
 
 
 def command_parser(name: str, description: str | None, examples: str) -> argparse.ArgumentParser:
     """Start the command line of ``python -m scripts.<name>``; its help ends with the examples."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=f"python -m scripts.{name}",
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def make_console() -> Console:
+    """Make the console that a command draws on; a letter that the terminal does not have is replaced."""
+    from rich.console import Console
+
+    if sys.stdout is None:  # closed by the caller
+        return Console(file=io.StringIO())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console()
 
 
 def add_experiments_dir(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from scripts.experiment.schema import DEFAULT_CONFIG
 from scripts.experiment.settings import Settings, load_settings, take_settings
 from scripts.files import PROJECT_ROOT
 from scripts.run.checks import check_settings
+from scripts.run.dataset_reading import remember
 from scripts.run.findings import RunView
 from scripts.run.lock import read_holder
 from scripts.run.reruns import decide_reruns
@@ -41,7 +42,8 @@ def load_workflow_settings(workflow: Any, config: Mapping[str, Any]) -> Settings
         as_module = is_module(workflow)
         settings = _settings_of_module(config) if as_module else _settings_of_command(workflow)
         if workflow.is_main_process:
-            check_settings(settings)
+            for warning in check_settings(settings):
+                print(f"Warning: {warning}", file=sys.stderr)
         else:
             _ = settings.trials
     except PipelineError as error:
@@ -196,6 +198,7 @@ class Hooks:
             where = str(self.settings.run_root)
             raise user_error(StateError(str(error), where=where, fix=FOLDER_FIX)) from None
         self.supervisor = supervisor
+        remember(self.settings)
         self._make_room_to_wait()
         logger.addHandler(JobErrors(supervisor))
 

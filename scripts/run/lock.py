@@ -28,6 +28,8 @@ class RunLock:
     def __init__(self, run_root: Path) -> None:
         self.path = RunPaths(run_root).lock
         self._handle: IO[str] | None = None
+        self._beside: IO[str] | None = None
+        """The second file, where readers hold the first."""
 
     def take(self) -> None:
         """
@@ -40,7 +42,7 @@ class RunLock:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = self.path.open("a+", encoding="utf-8")
-        if not _take(handle):
+        if not _take(handle) and not self._take_beside(handle):
             handle.close()
             raise StateError(
                 f"another process is working on this run: {read_holder(self.path.parent) or 'unknown'}",
@@ -52,8 +54,24 @@ class RunLock:
         handle.flush()
         self._handle = handle
 
+    def _take_beside(self, handle: IO[str]) -> bool:
+        """Where only readers (a backup, say) hold the lock, share it with them, and take the second file."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._beside = _beside(self.path).open("a+", encoding="utf-8")
+        if _take(self._beside):
+            return True
+        self._beside.close()
+        self._beside = None
+        return False
+
     def release(self) -> None:
         """Release the lock, if it is held."""
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
         if self._handle is not None:
             with contextlib.suppress(OSError):  # a disk that cannot be written keeps the text, not the lock
                 self._handle.truncate(0)
@@ -82,14 +100,35 @@ def _take(handle: IO[str]) -> bool:
             return True
 
 
+def _beside(lock: Path) -> Path:
+    return lock.with_name(f"{lock.name}.beside")
+
+
+def _is_held(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 def read_holder(run_root: Path) -> str | None:
     """Say who is working on the run now (host, pid, since when); None if nobody is."""
+    path = RunPaths(run_root).lock
     try:
-        with RunPaths(run_root).lock.open(encoding="utf-8") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with path.open(encoding="utf-8") as handle:
+            is_held = _is_held(handle)
+            if not is_held and _beside(path).exists():
+                with _beside(path).open(encoding="utf-8") as second:
+                    is_held = _is_held(second)
+            if is_held:
                 return handle.read().strip() or "an unknown process"
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise StateError(
+            "this run belongs to somebody else: its lock may not be read",
+            where=str(error.filename or run_root),
+            fix="Ask its owner, or the owner of the folder for permission to read it.",
+        ) from None
     return None

@@ -94,6 +94,11 @@ class RunPaths:
         return self.root / "prices.json"
 
     @property
+    def checked(self) -> Path:
+        """What the checks of a start have found in the datasets, so that the next one need not read them."""
+        return self.root / "checked.json"
+
+    @property
     def datasets(self) -> Path:
         """The folder of the prepared datasets."""
         return self.root / "datasets"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from scripts.errors import DataError
 from scripts.records import Item
 from scripts.scorers.base import Score, is_abstention, judge
 from scripts.scorers.text import ABSTENTION_PHRASES, equals_accepted
+from scripts.scorers.time_limit import TooSlowError, time_limit
 
 MAX_CHARACTERS = 100_000
-"""How much of a reply's end is searched; how long a pattern takes on that is up to its author."""
+"""Only so much of a reply's end is searched."""
+
+MAX_SECONDS = 2.0
+"""How long a pattern may compute on one reply."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +51,25 @@ class Regex:
             ) from error
 
     def score(self, text: str, item: Item) -> Score:
-        """Score the `text` of a reply to `item`."""
+        """
+        Score the `text` of a reply to `item`.
+
+        Raises
+        ------
+        DataError
+            If the pattern does not come to an end.
+        """
+        try:
+            with time_limit(MAX_SECONDS):
+                return self._score(text, item)
+        except TooSlowError:
+            raise DataError(
+                f"the pattern {self.pattern!r:.200} takes longer than {MAX_SECONDS:g} seconds on one reply",
+                where=f"scorer regex, item {item.id!r}",
+                fix="Let no repetition stand within another, as in (a+)+, and no alternatives begin alike.",
+            ) from None
+
+    def _score(self, text: str, item: Item) -> Score:
         pattern = re.compile(self.pattern)
         searched = text[-MAX_CHARACTERS:]
         if pattern.groups:

@@ -11,6 +11,8 @@ import pytest
 from scripts.errors import PipelineError
 from scripts.experiment.datasets import read_items
 from scripts.experiment.prompts import check_fields, load_template, render, used_fields
+from scripts.experiment.settings import load_settings
+from scripts.run.checks import check_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 RIGHT = '{"id": "q1", "question": "Why?", "answers": []}\n'
@@ -74,6 +76,25 @@ def test_the_page_on_prompts_shows_the_real_message(
     assert str(caught.value) in shown("prompts.md")
 
 
+def test_the_page_on_prompts_shows_the_real_message_of_a_prompt_that_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("questions.jsonl").write_text(RIGHT, "utf-8")
+    Path("user.md").write_text("{question}", "utf-8")
+    Path("study.yaml").write_text(
+        "run_id: study\n"
+        "datasets: {quiz: {path: questions.jsonl, scorer: short_answer}}\n"
+        "prompts: {braces: {user: user.md}}\n"
+        "models: {sim: {provider: simulated}}\n"
+        "trials: {sweep: {prompt: [braces]}}\n",
+        "utf-8",
+    )
+    with pytest.raises(PipelineError) as caught:
+        check_settings(load_settings([Path("study.yaml")]))
+    assert str(caught.value) in shown("prompts.md")
+
+
 def test_every_message_of_these_pages_is_tried() -> None:
     assert len(shown("datasets.md")) == len(DATASETS)
-    assert len(shown("prompts.md")) == len(TEMPLATES)
+    assert len(shown("prompts.md")) == len(TEMPLATES) + 1

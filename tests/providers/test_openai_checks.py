@@ -17,8 +17,11 @@ experiment_settings = functools.partial(peer_settings, PEERS["openai"])
 
 
 REFUSED = [
-    ("o3-mini", {"temperature": 0.0}, "the reasoning model o3-mini does not accept temperature"),
+    ("o3-mini", {"temperature": 0.0}, "the model o3-mini does not accept temperature"),
     ("gpt-5-nano", {"temperature": None, "top_p": 0.5}, "does not accept top_p"),
+    ("gpt-6-sol", {"temperature": 0.0}, "or set reasoning_effort: none"),
+    ("gpt-6.1-terra", {"temperature": None, "stop": "."}, "does not accept stop"),
+    ("gpt-6-astra", {"temperature": 0.5, "reasoning_effort": "none"}, "does not accept temperature"),
     ("gpt-4o-mini", {"presence_penalty": 3}, "must be a number from -2 to 2"),
     ("gpt-4o-mini", {"reasoning_effort": "huge"}, "must be one of none, minimal"),
     ("gpt-4o-mini", {"top_k": 3}, "openai does not support 'top_k'"),
@@ -33,6 +36,7 @@ def test_a_setting_that_the_provider_would_refuse_is_refused_first(server, tmp_p
 ACCEPTED = [
     ("o3-mini", {"temperature": None, "reasoning_effort": "low"}),
     ("gpt-5.1", {"temperature": 0.3, "reasoning_effort": "none"}),
+    ("gpt-6.1-terra", {"temperature": None, "max_tokens": 64}),
     ("gpt-4o-mini", {"temperature": 2, "seed": 3, "stop": "."}),
 ]
 

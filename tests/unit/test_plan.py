@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.errors import ConfigError
+from scripts.experiment.settings import load_settings
+from scripts.files import PROJECT_ROOT
 from scripts.plan import main
+from scripts.run.checks import check_settings
 from tests.fakes.planned_experiments import (
     BRIEF,
     PLAIN,
@@ -108,3 +112,24 @@ def test_a_length_that_is_no_number_above_zero_is_refused(
         main([f"--answer_tokens={text}"])
     assert ended.value.code == 2
     assert "must be a number of tokens above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", [None, "sk two words"])
+def test_a_plan_needs_no_key_and_says_that_it_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no .env lies
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    file = str(PROJECT_ROOT / "config" / "examples" / "openai.yaml")
+    assert main(["--configfile", file]) == 0
+    said = capsys.readouterr().out
+    assert "Warning: provider openai: the" in said
+    assert "OPENAI_API_KEY" in said
+    assert "two words" not in said
+    assert main(["--configfile", file, "--json"]) == 0
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith("provider openai: ")
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        check_settings(load_settings([Path(file)]))

@@ -160,7 +160,7 @@ def test_what_is_not_known_is_said_and_is_not_in_the_sum(
     assert repriced(experiment, capsys)["totals"]["new_usd"] is None
     reprice(experiment)
     text = " ".join(capsys.readouterr().out.split())
-    assert f"{PLAIN}: the run has no outcomes yet." in text
+    assert f"{PLAIN}: not computed yet: the run has no outcomes so far." in text
     assert f"{BRIEF}: no reply reports its tokens." in text
     assert "Not in the sum: 2 trials whose new cost is unknown." in text
     assert f"{BRIEF} — — —" in text

@@ -99,7 +99,7 @@ WRONG_CELLS: dict[str | bytes, str] = {
     "id,id,question,answers\n1,2,q,x\n": "quiz.csv, line 1: duplicate column 'id'",
     'id,question,answers\n1,q,"[x"\n': "quiz.csv, line 2: the cell 'answers' is not a JSON list",
     'id,question,answers\n1,q,"x\n': "quiz.csv: is not a CSV file in UTF-8 (unexpected end of data)",
-    "id;question;answers\n1;q;x\n": "the field 'id' is missing or empty\n  Fields seen: id;question;answers.",
+    "id;question;answers\n1;q;x\n": "quiz.csv, line 1: the cells of the header are separated by semicolons",
     "id,question,answers,is_unanswerable\n1,q,,maybe\n": "quiz.csv, line 2: is_unanswerable is 'maybe'",
     b"id,question,answers\n1,\xe9,x\n": "quiz.csv: is not a CSV file in UTF-8",
 }

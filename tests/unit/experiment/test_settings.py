@@ -1,5 +1,7 @@
 """The configuration is read strictly, and every mistake is named with its file, line, key and cure."""
 
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,24 @@ def test_files_are_found_beside_the_configuration_also_if_its_folder_has_a_comma
     assert settings.find_file("quiz.jsonl") == folder / "quiz.jsonl"
 
 
-@pytest.mark.parametrize("name", ["nope.jsonl", "x" * 300, "a\0b", "."])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(".", "a folder"), ("pipe", "a pipe (FIFO)"), ("socket", "a socket"), ("/dev/zero", "a device")],
+)
+def test_what_is_no_file_is_called_what_it_is_and_never_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket")
+        experiment = SmallExperiment(tmp_path)
+        said = refusal(experiment.load().find_file, name, "datasets", "quiz", "path")
+        assert f"datasets.quiz.path: {name!r} is {kind}, not a file" in said
+        assert f"{name}: is {kind}, not a file" in refusal(load_settings, [Path(name)])
+
+
+@pytest.mark.parametrize("name", ["nope.jsonl", "x" * 300, "a\0b"])
 def test_a_file_that_is_not_there_is_named_with_its_key(experiment: SmallExperiment, name: str) -> None:
     said = refusal(experiment.load().find_file, name, "datasets", "quiz", "path")
     assert "config.yaml, line 4: datasets.quiz.path: the file '" in said

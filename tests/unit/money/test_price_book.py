@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from scripts.money import price_book
 from scripts.money.price import BatchRate
 from scripts.money.price_book import (
     REHEARSAL,
+    check_price_names,
     find_price,
     listed_price,
     present_price,
+    price_line,
     read_prices,
     record_prices,
 )
+from scripts.providers import PROVIDERS, provider_class
 from scripts.run.checks import check_settings
 
 
@@ -120,6 +124,64 @@ def test_a_model_that_nobody_knows_has_no_price(provider):
     assert find_price(config(provider=provider, model="no-such-model-9"), "m") is None
 
 
+def test_requests_that_go_out_one_by_one_cost_the_plain_rates():
+    mine = {"input": 1, "output": 2}
+    price = find_price(config(provider="local", m=mine), "m")
+    assert (price.batch_multiplier, price.batch_rate) == (1, BatchRate.FOUND)
+    assert find_price(
+        config(provider="local", m={**mine, "batch_multiplier": 0.25}), "m"
+    ).batch_multiplier == (Decimal("0.25"))
+
+
+def test_whoever_takes_no_slots_sends_no_batches():
+    without = {name for name in PROVIDERS if not provider_class(name).takes_slots}
+    assert without == price_book.WITHOUT_BATCHES
+
+
+def load_priced(folder, prices, *, model="gpt-4o-mini"):
+    made = yaml.safe_load((EXAMPLES / "openai.yaml").read_text("utf-8"))
+    made |= {"models": {"mini": {"provider": "openai", "model": model}}, "prices": prices}
+    made["trials"]["sweep"]["model"] = ["mini"]
+    path = folder / "c.yaml"
+    path.write_text(yaml.safe_dump(made))
+    return load_settings([path])
+
+
+RATES = {"input": 1, "output": 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("mini", "; did you mean 'gpt-4o-mini', the provider's name of models.mini?"),
+        ("gpt-4o_mini", "; did you mean 'gpt-4o-mini'?"),
+    ],
+)
+def test_a_price_under_a_name_that_is_a_slip_is_refused(tmp_path, key, hint):
+    with pytest.raises(ConfigError, match="prices no model of the run") as caught:
+        list(check_price_names(load_priced(tmp_path, {key: RATES})))
+    assert hint in str(caught.value)
+    assert f"prices.{key}" in caught.value.where
+
+
+def test_a_price_that_serves_no_model_is_told_beside_one_that_does(tmp_path):
+    prices = {"gpt-4o-mini": RATES, "gpt-4o": RATES, "mini": RATES}
+    told = [str(warning) for warning in check_price_names(load_priced(tmp_path, prices))]
+    assert [".gpt-4o: prices no model" in told[0], ".mini: prices no model" in told[1]] == [True, True]
+    assert "did you mean" not in "".join(told)
+    assert list(check_price_names(load_priced(tmp_path, {"gpt-4o-mini": RATES}))) == []
+
+
+@pytest.mark.parametrize("model", ["gpt-99-ultra", "mistral-nemo:free", "007", "accounts/x/models/y", "true"])
+def test_the_line_of_the_message_is_the_one_that_helps(tmp_path, model):
+    for prices in ({}, {"other": RATES}):
+        settings = load_priced(tmp_path, prices, model=model)
+        line = re.search("`(.*)`", price_line(settings.config, "mini"))[1].replace("...", "1")
+        pasted = yaml.safe_load(line)
+        pasted = pasted if prices else pasted["prices"]
+        assert find_price(load_priced(tmp_path, pasted, model=model).config, "mini").input == 1
+
+
 EXAMPLES = PROJECT_ROOT / "config" / "examples"
 
 
@@ -184,8 +246,9 @@ def test_a_model_that_nobody_knows_is_an_error_unless_it_is_allowed(tmp_path, mo
     config["models"]["gpt-4o-mini"]["model"] = "no-such-model-9"
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(config))
-    with pytest.raises(ConfigError, match="the model 'gpt-4o-mini' has no price"):
+    with pytest.raises(ConfigError, match="the model 'no-such-model-9' has no price") as caught:
         check_settings(load_settings([path]))
+    assert "Add the line `prices: {no-such-model-9: {input: ..., output: ...}}`" in caught.value.fix
     check_settings(load_settings([path], {"allow_unpriced": True}))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.errors import PipelineError
+from scripts.errors import ConfigError, PipelineError
 from scripts.providers.simulated import Simulated
 from scripts.run import checks
 from tests.fakes.small_experiments import ITEMS, SmallExperiment
@@ -182,7 +182,8 @@ def paid(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("paid")
 def test_a_model_of_a_paid_provider_without_a_price_is_refused(experiment: SmallExperiment) -> None:
     said = message(experiment)
-    assert "models.sim: the model 'sim' has no price\n  Add it under prices, or set allow_unpriced" in said
+    assert "models.sim: the model 'sim' has no price\n  Add the line `prices: {sim: {input: ..., " in said
+    assert "or set allow_unpriced: true" in said
     experiment.check(allow_unpriced=True)
     experiment.check(prices={"sim": {"input": 1.0, "output": 2.0}})
 
@@ -253,3 +254,27 @@ def test_a_value_that_makes_no_group_is_named(experiment: SmallExperiment, value
     said = message(experiment, stats={"subgroups": ["topic"]})
     assert "quiz.jsonl, item 'q3': the field 'topic' is " in said
     assert "which cannot form a group" in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompts": {"plain": {"user": "plain.md"}, "Plain": {"user": "brief.md"}}},
+        {"models": {"sim": {"provider": "simulated"}, "SIM": {"provider": "simulated"}}},
+    ],
+)
+def test_names_that_differ_only_by_case_are_refused(
+    experiment: SmallExperiment, changes: dict[str, Any]
+) -> None:
+    experiment.config |= changes
+    with pytest.raises(ConfigError, match="differ only by upper and lower case"):
+        checks.check_settings(experiment.load())
+
+
+def test_a_run_that_differs_only_by_case_from_one_that_is_there_is_refused(
+    experiment: SmallExperiment,
+) -> None:
+    settings = experiment.load()
+    settings.run_root.with_name(settings.run_root.name.upper().replace("RUN_", "run_")).mkdir(parents=True)
+    with pytest.raises(ConfigError, match="differs only by upper and lower case from a run"):
+        checks.check_settings(settings)

@@ -1,36 +1,37 @@
-"""What every command has in common: help with examples, and no option that is not known."""
+"""What the commands have in common on their command lines."""
 
-from __future__ import annotations
+import io
+import sys
+from pathlib import Path
 
 import pytest
 
-from scripts import ledger, list_runs, reprice, run_all, status, stop_run
-
-COMMANDS = {
-    "run_all": run_all.main,
-    "stop_run": stop_run.main,
-    "status": status.main,
-    "list_runs": list_runs.main,
-    "ledger": ledger.main,
-    "reprice": reprice.main,
-}
+from scripts.run.command_line import add_run_options, command_parser, make_console
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_examples_that_name_the_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        COMMANDS[name](["--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"usage: python -m scripts.{name} ")
-    examples = out.partition("examples:\n")[2].splitlines()
-    assert len(examples) >= 2
-    assert all(line.startswith(f"  python -m scripts.{name}") for line in examples)
+@pytest.mark.parametrize("text", ["--run_id", "--run-id"])
+@pytest.mark.parametrize("form", ["{}=a-b", "{} a-b"])
+def test_an_option_is_known_with_hyphens_too(text: str, form: str) -> None:
+    parser = command_parser("status", None, "")
+    add_run_options(parser)
+    options = parser.parse_args([*form.format(text).split(), "--experiments-dir", "my-runs"])
+    assert (options.run_id, options.experiments_dir) == ("a-b", Path("my-runs"))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_option_that_is_not_known_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        COMMANDS[name](["--run_id", "x", "--fast"])
-    assert caught.value.code == 2
-    assert "--fast" in capsys.readouterr().err
+def test_an_unknown_option_is_still_refused_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = command_parser("status", None, "")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--run-identity", "x"])
+    assert "--run-identity" in capsys.readouterr().err
+
+
+def test_a_letter_that_the_terminal_does_not_have_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(seen, encoding="latin-1", write_through=True))
+    make_console().print("2 × \N{GREEK SMALL LETTER ALPHA}")
+    assert seen.getvalue().decode("latin-1").strip() == "2 × ?"
+
+
+def test_a_closed_terminal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    make_console().print("x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
 import signal
 import socket
@@ -171,3 +172,16 @@ def test_who_deletes_a_held_lock_file_lets_another_in_and_the_first_does_it_no_h
         RunLock(run_root).take()
     second.release()
     assert read_holder(run_root) is None
+
+
+def test_a_reader_that_holds_the_lock_shared_is_not_in_the_way(run_root: Path) -> None:
+    run_root.mkdir(parents=True, exist_ok=True)
+    (run_root / LOCK_FILE).touch()
+    with (run_root / LOCK_FILE).open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        assert read_holder(run_root) is None
+        with RunLock(run_root):
+            assert f"pid {os.getpid()}" in (read_holder(run_root) or "")
+            with pytest.raises(StateError, match="another process is working on this run"):
+                RunLock(run_root).take()
+        assert read_holder(run_root) is None

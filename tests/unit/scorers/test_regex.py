@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import signal
 
 import pytest
 
+from scripts.errors import DataError
 from scripts.records import Item
+from scripts.scorers import regex
 from scripts.scorers.base import Score
 from scripts.scorers.regex import MAX_CHARACTERS, Regex
 
@@ -64,3 +67,16 @@ def test_a_pattern_beyond_all_bounds_is_reported() -> None:
         ValueError, match="is not a valid regular expression: the repetition number is too large"
     ):
         Regex("a{99999999999999}")
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)+$", r"^(\w+\s?)*$", r"(?P<answer>(a|aa)+)$"])
+def test_a_pattern_that_backtracks_for_ever_ends_with_its_name(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regex, "MAX_SECONDS", 0.2)
+    with pytest.raises(DataError) as caught:
+        Regex(pattern).score("a" * 5_000 + "!", Item("q7", "Which?", ("a",)))
+    assert f"the pattern {pattern!r} takes longer than 0.2 seconds on one reply" in str(caught.value)
+    assert "item 'q7'" in caught.value.where
+    assert Regex("b").score("b", Item("q7", "Which?", ("b",))).correct == 1  # the timer is off
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
