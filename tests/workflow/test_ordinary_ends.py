@@ -45,8 +45,11 @@ def assert_stopped(experiment: Experiment) -> None:
     assert polls_of(experiment) == []
 
 
-@pytest.mark.parametrize("warm", ["on", "off"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("number", "warm"),
+    [(signal.SIGTERM, "on"), (signal.SIGHUP, "off")],
+    ids=["SIGTERM", "SIGHUP, plain jobs"],
+)
 def test_a_signal_to_the_whole_group_stops_the_run(
     slow: Experiment, number: signal.Signals, warm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

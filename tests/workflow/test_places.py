@@ -87,7 +87,7 @@ def test_a_run_in_a_folder_that_only_its_configuration_names_is_found(tmp_path: 
     assert (lost.returncode, "--experiments_dir" in lost.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("run_id", ["007", "12e45", "1_000", "0x1f", "1.0", "true", "0123456"])
+@pytest.mark.parametrize("run_id", ["007", "12e45", "1_000"])
 def test_one_text_names_one_run_in_every_command(tmp_path: Path, run_id: str) -> None:
     experiment = Experiment(tmp_path).write(simulated_config(run_id=run_id))
     text = (tmp_path / "config.yaml").read_text().replace(f"'{run_id}'", run_id)
