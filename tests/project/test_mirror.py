@@ -26,7 +26,6 @@ WITHOUT = {
     "records": "words of the project",
     "reporting/page_content": "records without code",
     "reporting/views": "seen on the pages of test_pages",
-    "run/hooks": "needs Snakemake: tests/workflow",
     "run/supervisor": "needs a run: tests/workflow/test_stop_and_resume and others",
     "submit": "the phase around dispatch/sender: dispatch/test_store and tests/providers",
 }
