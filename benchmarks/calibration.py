@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchmarks.calibration_analyses import analysis_cases
 from benchmarks.calibration_families import family_cases
-from benchmarks.calibration_further import further_cases
 from benchmarks.calibration_pairs import N_ITEMS, pair_cases
 from benchmarks.simulation import Case, described, measure
 
@@ -42,7 +42,7 @@ COLUMNS = {
 def all_cases() -> Iterator[Case]:
     """Every method under every design."""
     yield from pair_cases()
-    yield from further_cases()
+    yield from analysis_cases()
     yield from family_cases()
 
 

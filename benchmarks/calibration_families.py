@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.calibration_further import Draw, arms, interval_case, null_case
+from benchmarks.calibration_analyses import Draw, arms, interval_case, null_case
 from benchmarks.calibration_pairs import (
     ALPHA,
     BASE_RATES,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks import calibration
+from benchmarks.calibration_analyses import arms, interval_case
 from benchmarks.calibration_families import adjustment_case, family_case
-from benchmarks.calibration_further import arms, interval_case
 from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,

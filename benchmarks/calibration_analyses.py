@@ -256,7 +256,7 @@ def cost_cases(n: int, rate: float) -> Iterator[Case]:
         yield interval_case(method, design, rate, two, added)
 
 
-def further_cases() -> Iterator[Case]:
+def analysis_cases() -> Iterator[Case]:
     """All cases of this module."""
     for n, rate in itertools.product(N_ITEMS, BASE_RATES):
         for cases in (gee_cases, selective_cases, bounds_cases, cost_cases):
