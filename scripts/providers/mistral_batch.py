@@ -21,6 +21,7 @@ from scripts.providers.chat_checks import check_base_url, check_values
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.mistral_rows import decode_mistral_row
+from scripts.providers.preflights import read_answer
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
@@ -189,6 +190,11 @@ class MistralBatch(Provider):
                 timeout_hours=self.timeout_hours,
             )
             return need_id(job.get("id"), "batch")
+
+    def preflight(self, request: Request) -> Reply:
+        """Send one request as a chat completion: see `Provider.preflight`."""
+        with self._told(self._errors.of_preflight):
+            return read_answer(self, request, _answer(self._client.chat.complete, **request.body))
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a job once: see `Provider.status`."""

@@ -122,7 +122,7 @@ def openai_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "openai", "model": "gpt-4o-mini"},
-            options={"base_url": service.url},
+            options={"base_url": service.url, "preflight": False},
             environment={"OPENAI_API_KEY": service.key},
             patches={"scripts.providers.openai_batch:OpenAIBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -153,7 +153,7 @@ def together_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "together", "model": "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
-            options={"base_url": service.url},
+            options={"base_url": service.url, "preflight": False},
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -180,7 +180,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "mistral", "model": "mistral-small-latest"},
-            options={"base_url": service.url},
+            options={"base_url": service.url, "preflight": False},
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -206,7 +206,7 @@ def fireworks_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "fireworks", "model": "accounts/fireworks/models/llama-v3p1-8b-instruct"},
-            options={"base_url": service.url, "account": fireworks_server.ACCOUNT},
+            options={"base_url": service.url, "account": fireworks_server.ACCOUNT, "preflight": False},
             environment={"FIREWORKS_API_KEY": service.key},
             patches={
                 "scripts.providers.fireworks_batch:FireworksBatch.lag_seconds": 0.0,
@@ -296,7 +296,7 @@ def anthropic_service(folder: Path) -> Iterator[Service]:
     with anthropic_server.serve(AnthropicWithFates) as service:
         yield Service(
             model={"provider": "anthropic", "model": "claude-haiku-4-5"},
-            options={"base_url": service.base_url},
+            options={"base_url": service.base_url, "preflight": False},
             environment={"ANTHROPIC_API_KEY": anthropic_server.KEY},
             patches={"scripts.dispatch.lost_calls:MAX_ASK_REST_S": 0.0},
             can_tell=False,
