@@ -317,8 +317,9 @@ def warm_up() -> None:
 
     nowhere = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(404)))
     client = Mistral(api_key="-", **{**_http_clients(), "client": nowhere})
+    question: Any = [{"role": "user", "content": "-"}]
     calls: tuple[Callable[[], Any], ...] = (
-        lambda: client.chat.complete(model="-", messages=[{"role": "user", "content": "-"}]),
+        lambda: client.chat.complete(model="-", messages=question),
         lambda: client.files.upload(file={"file_name": "-", "content": b""}, purpose="batch"),
         lambda: client.batch.jobs.create(endpoint="/v1/chat/completions", input_files=["-"], model="-"),
         lambda: client.batch.jobs.get(job_id="-"),

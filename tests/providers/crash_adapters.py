@@ -122,13 +122,14 @@ def openai_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "openai", "model": "gpt-4o-mini"},
-            options={"base_url": service.url, "preflight": False},
+            options={"base_url": service.url},
             environment={"OPENAI_API_KEY": service.key},
             patches={"scripts.providers.openai_batch:OpenAIBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
             n_double_kills=20,
         )
     assert service.breaches == []
+    assert len(service.singles) <= 1  # the preflight: never a second one, whenever somebody is killed
 
 
 def keys_of(asked: Mapping[str, Sequence[Mapping[str, Any]]]) -> Books:
