@@ -48,10 +48,11 @@ class Preflight:
         ProviderError
             The provider refuses the request, or the budget does not allow it; no batch was created.
         StopRequested
-            While waiting.
+            Before the request, or while waiting.
         """
         if not self._is_due():
             return
+        rest(0.0)  # a stop that was requested meanwhile comes first
         n_tries = 1
         while (busy := self._ask(provider, request)) is not None:
             if n_tries == MAX_TRIES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -45,6 +46,17 @@ class Asked(FakeProvider):
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+@dataclasses.dataclass
+class StoppedWhileAsked(Asked):
+    """One that does something whenever it is asked."""
+
+    on_ask: Callable[[], None] = lambda: None
+
+    def preflight(self, request):
+        self.on_ask()
+        return super().preflight(request)
 
 
 @pytest.fixture
@@ -118,11 +130,16 @@ def test_waits_are_short_whatever_the_provider_asks_for(settings, monkeypatch):
 
 
 def test_a_stop_while_waiting_leaves_nothing_that_counts_as_paid(settings):
-    provider = Asked(answers=[said(BusyError), ACCEPTED])
-    (settings.run_root / "STOP_REQUESTED").touch()
+    sentinel = settings.run_root / "STOP_REQUESTED"
+    provider = StoppedWhileAsked(answers=[said(BusyError), ACCEPTED], on_ask=sentinel.touch)
     with pytest.raises(StopRequested):
         send_with(settings, provider)
-    (settings.run_root / "STOP_REQUESTED").unlink()
+    assert (len(provider.singles), provider.batches) == (1, {})
+    with pytest.raises(StopRequested):  # and nothing goes out as long as it is there
+        send_with(settings, provider)
+    assert (len(provider.singles), provider.batches) == (1, {})
+    sentinel.unlink()
+    provider.on_ask = lambda: None
     send_with(settings, provider)
     assert [state for _, state, _ in told(settings)] == ["busy", "accepted"]
 
