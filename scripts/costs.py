@@ -8,10 +8,11 @@ from pathlib import Path
 
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
-from scripts.money.billed import trial_cost
+from scripts.money.billed import preflight_cost, trial_cost
 from scripts.money.price_book import find_price
 from scripts.records import Trial
 from scripts.run.job import phase_job, phase_parser, trial_job
+from scripts.run.paths import EVENTS_FILE
 
 
 def cost_trial(settings: Settings, trial: Trial, outcomes: Path, *, out: Path) -> None:
@@ -25,6 +26,7 @@ def cost_trial(settings: Settings, trial: Trial, outcomes: Path, *, out: Path) -
             "model": trial.model,
             "provider_model": settings.config["models"][trial.model].get("model", trial.model),
             **trial_cost(outcomes, price),
+            "preflight": preflight_cost(settings.paths.ledger(trial.name) / EVENTS_FILE),
             "price": price.to_json() if price else None,
         },
     )

@@ -12,6 +12,7 @@ What a user is told when something is wrong.
         ├── BusyError        the provider asks to wait, or cannot be reached; nothing was started
         │   └── UnreadableError   an answer came that cannot be read: ask again, but not for ever
         ├── NoBatchError     the provider knows no such batch
+        ├── NoEndpointError  the service has no endpoint for this call
         └── UnknownOutcomeError   the connection broke after sending: a paid batch may exist
 
 Libraries raise ``ValueError`` for a caller's mistake; phases turn what a user can fix into a
@@ -92,6 +93,10 @@ class UnreadableError(BusyError):
 
 class NoBatchError(ProviderError):
     """The provider has no such batch: not yet, no longer, or in another account."""
+
+
+class NoEndpointError(ProviderError):
+    """The service has no endpoint for this call."""
 
 
 class UnknownOutcomeError(ProviderError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import user_errors
 from scripts.money.books import Books, as_float, read_books
 from scripts.money.ledger import ShardEntry
+from scripts.money.preflights import PreflightEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
 from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
 from scripts.run.paths import RunPaths
@@ -36,7 +37,19 @@ def describe_ledger(run_root: Path) -> dict[str, Any]:
     return {
         "run_id": RunPaths(run_root).run_id,
         "shards": [{"trial": trial, **_describe_shard(entry)} for trial, entry in books.shards],
+        "preflights": [{"trial": trial, **_describe_preflight(entry)} for trial, entry in books.preflights],
         "totals": _totals(books),
+    }
+
+
+def _describe_preflight(entry: PreflightEntry) -> dict[str, Any]:
+    return {
+        "preflight": entry.name,
+        "state": entry.state,
+        "updated_at": entry.at,
+        "reserved_usd": entry.reserved_usd,
+        "cost_usd": entry.cost_usd,
+        "error": entry.error,
     }
 
 
@@ -88,6 +101,11 @@ def render(ledger: Mapping[str, Any]) -> RenderableType:
         shards = [shard for shard in ledger["shards"] if shard["trial"] == trial]
         parts.append(_table(shards))
         parts += [
+            Text(f"  preflight {each['preflight']}: {_preflight_line(each)}", style="dim")
+            for each in ledger["preflights"]
+            if each["trial"] == trial
+        ]
+        parts += [
             Text(f"  {shard['shard']}: {brief(shard['error'])}", style="red")
             for shard in shards
             if shard["error"]
@@ -134,6 +152,13 @@ def _cost(shard: Mapping[str, Any]) -> str:
         return dollars(shard["cost_usd"])
     is_open = shard["state"] not in {"planned", "refused"} and shard["reserved_usd"] is not None
     return f"\N{LESS-THAN OR EQUAL TO} {dollars(shard['reserved_usd'])}" if is_open else MISSING
+
+
+def _preflight_line(preflight: Mapping[str, Any]) -> str:
+    told = [preflight["state"].replace("_", " ")]
+    if preflight["cost_usd"] is not None:
+        told.append(dollars(preflight["cost_usd"]))
+    return ", ".join([*told, *([brief(preflight["error"])] if preflight["error"] else [])])
 
 
 def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:

@@ -29,14 +29,16 @@ def summarise_costs(
     -------
     dict
         ``costs``: the total of what is known, the part of it that was not paid again as the answers were
-        there (``reused_usd``), and by trial the dollars per request and per correct answer,
-        and those of repeated and failed attempts.  ``prices``: the rates by the configuration's model name.
+        there (``reused_usd``), what preflight requests cost beside it (``preflight_usd``), and by trial the
+        dollars per request and per correct answer, and those of repeated and failed attempts.  ``prices``:
+        the rates by the configuration's model name.
     """
     dollars = [trial["cost_usd"] for trial in summary["trials"]]
     return {
         "costs": {
             "total_usd": as_float(add_dollars(dollars)),
-            "reused_usd": as_float(add_dollars(_reused(cost) for cost in costs.values())),
+            "reused_usd": as_float(add_dollars(_part(cost, "reused") for cost in costs.values())),
+            "preflight_usd": as_float(add_dollars(_part(cost, "preflight") for cost in costs.values())),
             "n_unknown": dollars.count(None),
             "trials": {
                 trial["trial"]: {
@@ -50,5 +52,5 @@ def summarise_costs(
     }
 
 
-def _reused(cost: Mapping[str, Any] | None) -> float | None:
-    return ((cost or {}).get("reused") or {}).get("cost_usd")
+def _part(cost: Mapping[str, Any] | None, name: str) -> float | None:
+    return ((cost or {}).get(name) or {}).get("cost_usd")

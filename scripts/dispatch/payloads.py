@@ -74,6 +74,7 @@ class Payload:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.first: Request | None = None
         self.keys: list[str] = []
         self.n_bytes = 0
         self.usage = Usage(0, 0)
@@ -91,6 +92,7 @@ class Payload:
     def add(self, request: Request, line: bytes, usage: Usage) -> None:
         """Append a request, encoded."""
         self._handle.write(line)
+        self.first = self.first or request
         self.keys.append(request.request_key)
         self.n_bytes += len(line)
         self.usage = Usage(

@@ -13,6 +13,7 @@ from scripts.dispatch.claims import Claims
 from scripts.dispatch.lost_calls import Decisions, Search
 from scripts.dispatch.payloads import Payload, write_payloads
 from scripts.dispatch.places import place_of
+from scripts.dispatch.preflight import Preflight, make_preflight
 from scripts.dispatch.slots import Queue, Slot, held_slots, is_batch_over, queue_lock
 from scripts.errors import BusyError, NoBatchError, ProviderError, StateError, UnknownOutcomeError
 from scripts.experiment.settings import Settings
@@ -68,6 +69,8 @@ class Sender:
     """What the user says of lost calls."""
     claims: Claims
     """What others have paid for."""
+    preflight: Preflight | None = None
+    """Asks the provider before the first batch."""
 
     def send_due(
         self, find: Callable[[], Iterable[Request]], *, attempt: int, at_most: int | None = None
@@ -167,6 +170,8 @@ class Sender:
             self._claim_slot(shard, payload, key, set(), is_there=True)
             say(f"shard {shard} is at the provider already: batch {batch_id}, which this folder did not know")
         else:
+            if self.preflight is not None and payload.first is not None:
+                self.preflight.check(self.provider, payload.first, rest=self.rest)
             batch_id = self._create(shard, payload, key)
         self._enter(shard, batch_id)
 
@@ -315,4 +320,5 @@ def make_sender(settings: Settings, trial: Trial, ledger: Ledger) -> Sender:
             service_digests(settings, trial.model),
             is_store=settings.config["reuse"] == "store",
         ),
+        preflight=make_preflight(settings, trial, ledger),
     )

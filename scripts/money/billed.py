@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.files import read_parquet
+from scripts.money.books import add_dollars, as_float
+from scripts.money.preflights import read_preflights
 from scripts.money.price import MILLION, Price, split_by_rate
 from scripts.records import FAILED_OUTCOMES, Usage
 
@@ -98,6 +100,17 @@ def trial_cost(outcomes: Path, price: Price | None) -> dict[str, Any]:
         "reused": {"n_requests": reused.num_rows, **_part(list_attempts(reused), price)},
         "failed": {"n_requests": n_failed, **_part(attempts.filter(attempts["is_lost"]), price)},
     }
+
+
+def preflight_cost(events: Path) -> dict[str, Any]:
+    """
+    Add up the requests of a ledger that were sent by themselves, and may be paid; null: nobody knows.
+
+    They bought no answer, so no trial's cost holds them.
+    """
+    paid = [entry for entry in read_preflights(events) if entry.is_perhaps_paid]
+    cost = as_float(add_dollars(entry.cost_usd for entry in paid))
+    return {"n_requests": len(paid), "cost_usd": cost}
 
 
 def price_attempts(attempts: Any, price: Price) -> Decimal | None:

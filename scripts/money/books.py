@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from scripts.money.ledger import ShardEntry, read_shards
+from scripts.money.preflights import PreflightEntry, read_preflights
 from scripts.run.paths import EVENTS_FILE
 
 
@@ -23,6 +24,9 @@ class Books:
     shards: tuple[tuple[str, ShardEntry], ...]
     """Trial and shard, in the order of the trials' names and then of sending."""
 
+    preflights: tuple[tuple[str, PreflightEntry], ...] = ()
+    """Trial and preflight request, in the same order."""
+
     @functools.cached_property
     def live(self) -> tuple[ShardEntry, ...]:
         """Shards that are sent, or may be; those whose answers another run has paid for count too."""
@@ -35,13 +39,18 @@ class Books:
 
     @property
     def spent_usd(self) -> Decimal | None:
-        """What the collected shards cost; None where that is not known of any."""
-        return add_dollars(entry.cost_usd for entry in self.live)
+        """What the collected shards and the preflights cost; None where that is not known of any."""
+        return add_dollars(entry.cost_usd for entry in self._paid)
 
     @property
     def reserved_usd(self) -> Decimal | None:
-        """What is reserved for shards whose cost is not known yet; None where nothing is."""
-        return add_dollars(entry.reserved_usd for entry in self.live if entry.cost_usd is None)
+        """What is reserved for what was sent and whose cost is not known (yet); None where nothing is."""
+        return add_dollars(entry.reserved_usd for entry in self._paid if entry.cost_usd is None)
+
+    @property
+    def _paid(self) -> list[ShardEntry | PreflightEntry]:
+        """Whatever is paid, or may be."""
+        return [*self.live, *(entry for _, entry in self.preflights if entry.is_perhaps_paid)]
 
     @property
     def committed_usd(self) -> Decimal:
@@ -58,12 +67,11 @@ def read_books(ledgers: Path) -> Books:
     DataError
         If somebody has edited a ledger.
     """
-    found = (
-        (events.parent.name, entry)
-        for events in ledger_files(ledgers)
-        for entry in read_shards(events).values()
+    files = [(events.parent.name, events) for events in ledger_files(ledgers)]
+    return Books(
+        tuple((trial, entry) for trial, events in files for entry in read_shards(events).values()),
+        tuple((trial, entry) for trial, events in files for entry in read_preflights(events)),
     )
-    return Books(tuple(found))
 
 
 def ledger_files(ledgers: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ProviderError
 from scripts.money.books import read_books
-from scripts.money.price_book import find_price, price_line
+from scripts.money.price_book import find_price, plain_price, price_line
 from scripts.records import Trial, Usage
 
 if TYPE_CHECKING:
@@ -49,15 +49,24 @@ def _text_bytes(value: Any) -> int:
     return sum(map(_text_bytes, value)) if isinstance(value, list) else 0
 
 
-def make_reserve(settings: Settings, trial: Trial) -> Callable[[Usage], float | None]:
+def make_reserve(
+    settings: Settings, trial: Trial, *, is_batch: bool = True
+) -> Callable[[Usage], float | None]:
     """
     Make the function that prices what a shard may take, and refuses to pass ``budget_usd``.
 
     It returns None for a model without a price, which a run with a budget refuses.
+
+    Parameters
+    ----------
+    settings, trial
+        The configuration, and one of its trials.
+    is_batch : bool
+        Whether it goes out in a batch, at the rates for batches.
     """
     budget = settings.config["budget_usd"]
     ledgers = settings.paths.ledgers
-    price = find_price(settings.config, trial.model)
+    price = (find_price if is_batch else plain_price)(settings.config, trial.model)
 
     def reserve(usage: Usage) -> float | None:
         needed = None if price is None else price.cost(usage)

@@ -7,6 +7,8 @@ What was sent and paid, per trial: append-only, on disk before money moves, neve
            |       `-> refused (the provider started nothing, or turned the batch away: send later)
            `-> claimed (another ledger has sent its requests: wait for them) -> downloaded -> reconciled
 
+Events ``preflight`` tell of requests that were sent by themselves before the first batch: no shards.
+
 ``<shard>.keys`` lists the request keys of a shard, ``<shard>.replies.jsonl`` the raw rows that came back.
 """
 
@@ -29,6 +31,8 @@ from scripts.run.paths import EVENTS_FILE
 
 STATES = ("planned", "intent", "claimed", "submitted", "terminal", "downloaded", "reconciled", "refused")
 
+PREFLIGHT = "preflight"
+"""The event of a request that is sent by itself, before the first batch."""
 
 LOCK_PATIENCE_S = 60.0
 """How long a second process waits for the first to end: another trial may be fetching what it waits for."""
@@ -252,6 +256,8 @@ def write_keys(path: Path, keys: Iterable[str]) -> None:
 
 def _apply(shards: dict[str, ShardEntry], entry: dict[str, Any]) -> None:
     event, shard = entry["event"], entry["shard"]
+    if event == PREFLIGHT:
+        return  # no shard: see `scripts.money.preflights`
     if event not in STATES:
         raise ValueError(f"unknown event {event!r}")
     if event == "planned":

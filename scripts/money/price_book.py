@@ -53,6 +53,16 @@ def present_price(config: Mapping[str, Any], model: str) -> Price | None:
     return listed_price(name, provider, datetime.datetime.now(datetime.UTC).date())
 
 
+def plain_price(config: Mapping[str, Any], model: str) -> Price | None:
+    """Find what a model costs for a request that is answered at once, without the discount of batches."""
+    price = find_price(config, model)
+    if price is None or not _is_listed(config, model):
+        return price and dataclasses.replace(price, batch_multiplier=Decimal(1))
+    today = datetime.datetime.now(datetime.UTC).date()
+    provider = config["models"][model]["provider"]
+    return listed_price(provider_name(config, model), provider, today, is_batch=False) or price
+
+
 def record_prices(config: Mapping[str, Any]) -> None:
     """
     Write down what the table says of the models of a run; what is written already stays as it is.
@@ -207,9 +217,11 @@ def check_price_names(settings: Settings) -> Iterator[PipelineError]:
 
 
 @functools.cache
-def listed_price(name: str, provider: str | None, day: datetime.date) -> Price | None:
+def listed_price(
+    name: str, provider: str | None, day: datetime.date, *, is_batch: bool = True
+) -> Price | None:
     """
-    Look a model up in the table of genai-prices, as of noon (UTC) of a day.
+    Look a model up in the table of genai-prices, as of noon (UTC) of a day; its batch rates, unless not.
 
     Returns None for a model that the table does not have, or has without a price per token, or at no cost: a
     gap in the table must not become $0.
@@ -230,7 +242,7 @@ def listed_price(name: str, provider: str | None, day: datetime.date) -> Price |
     )
     try:
         plain = ask().model_price
-        batch = ask(price_context={"processing": "batch"}).model_price
+        batch = ask(price_context={"processing": "batch"}).model_price if is_batch else plain
     except LookupError:
         return None
     if not all(_rate_above(rate, 0) for rate in (batch.input_mtok, batch.output_mtok)):

@@ -19,6 +19,7 @@ from scripts.providers.call_errors import CallErrors, count_done, need_id
 from scripts.providers.capabilities import check_capabilities, find_place
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
+from scripts.providers.preflights import need_object
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from scripts.experiment.settings import Settings
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
+MESSAGES_PATH = "/v1/messages"
 PATH = "/v1/messages/batches"
 HEAD, TAIL = b'{"requests":[', b"]}"
 
@@ -170,6 +172,13 @@ class AnthropicBatch(Provider):
                 },
             )
             return need_id(getattr(batch, "id", None), "batch")
+
+    def preflight(self, request: Request) -> Reply:
+        """Send one request as a message: see `Provider.preflight`."""
+        with self._told(self._errors.of_preflight):
+            answer = self.client.post(MESSAGES_PATH, cast_to=object, body=dict(request.body))
+            result = {"type": "succeeded", "message": need_object(answer)}
+            return self.decode({"custom_id": request.request_key, "result": result})[1]
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once: see `Provider.status`."""

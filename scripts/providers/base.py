@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from scripts.errors import LimitError
+from scripts.errors import LimitError, NoEndpointError
 from scripts.records import Item, Reply, Request, Trial
 
 if TYPE_CHECKING:
@@ -228,6 +228,25 @@ class Provider(abc.ABC):
         ValueError
             If the row is not one of this provider's.
         """
+
+    def preflight(self, request: Request) -> Reply:
+        """
+        Have one request answered at once, to hear whether the provider refuses it.  Costs money.
+
+        Raises
+        ------
+        ProviderError
+            The provider refuses the request; nothing is paid.
+        BusyError
+            The provider asks to wait or cannot be reached; nothing is paid, and it may be called again.
+        NoEndpointError
+            It answers nothing at once; nothing is paid.
+        UnknownOutcomeError
+            Nobody knows what became of the request; it may be paid.
+        """
+        raise NoEndpointError(
+            "no request is answered at once", where=self.name, fix="Set `preflight: false` for the provider."
+        )
 
     @abc.abstractmethod
     def find_existing(self, key: str, call: LostCall) -> str | None:

@@ -8,7 +8,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from scripts.errors import BusyError, NoBatchError, ProviderError, UnknownOutcomeError, UnreadableError
+from scripts.errors import (
+    BusyError,
+    NoBatchError,
+    NoEndpointError,
+    ProviderError,
+    UnknownOutcomeError,
+    UnreadableError,
+)
 
 MAX_TEXT = 500
 
@@ -28,6 +35,9 @@ MAX_CHAIN = 20
 
 NO_LIST = frozenset({404, 405, 501})
 """Answers of a service that has no list of batches."""
+
+NOT_RUN = frozenset({500, 503, 529})
+"""Failures of the provider itself, which answers that it has not run a request."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +78,35 @@ class CallErrors:
                 fix="A batch that the run's folder has forgotten cannot be found again.",
             )
         return self.of_upload(error)
+
+    def of_preflight(self, error: Exception) -> ProviderError:
+        """Sort the error of a request that was to be answered at once."""
+        status = getattr(error, "status_code", None)
+        if _is_no_endpoint(status, getattr(error, "body", None)):
+            return NoEndpointError(
+                f"no request is answered at once ({self._describe(error)})",
+                where=self.where,
+                fix="Set `preflight: false` for the provider.",
+            )
+        if _is_certificate(error):
+            return self._no_trust(error)
+        if status in NOT_RUN or (status is None and _was_never_sent(error)):
+            return self.busy(error)
+        if not _is_no(status):
+            return UnknownOutcomeError(
+                f"the answer to the preflight request was lost ({self._describe(error)}); it may be paid",
+                where=self.where,
+                fix="Nothing else was sent.",
+            )
+        refusal = self.refusal(error)
+        if isinstance(refusal, BusyError) or status in {401, 403}:
+            return refusal
+        return ProviderError(
+            refusal.what,
+            where=self.where,
+            fix="No batch was created. Correct what the provider complains of (the model, the sampling "
+            "or the prompt), then run again. With `preflight: false` batches go out without this question.",
+        )
 
     def of_read(self, what: str, error: Exception, *, is_paid: bool = True) -> ProviderError:
         """Sort the error of a call that changes nothing; `is_paid` says that a batch is there already."""
@@ -223,6 +262,11 @@ def count_done(counts: Any, *names: str) -> int | None:
 def _is_no(status: int | None) -> bool:
     """Whether an answer says that a call was not carried out, and would not be the next time."""
     return status is not None and 400 <= status < 500 and status not in UNSURE
+
+
+def _is_no_endpoint(status: int | None, body: Any) -> bool:
+    """Whether an answer tells of a missing address, rather than of a missing model."""
+    return status in NO_LIST and (status != 404 or "model" not in (_words(body) or "").lower())
 
 
 def _was_never_sent(error: Exception) -> bool:

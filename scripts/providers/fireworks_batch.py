@@ -26,6 +26,7 @@ from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.fireworks_checks import PARAMETERS, check_model, check_sampling, check_service
 from scripts.providers.fireworks_rows import decode_row, last_part, read_problem, read_state, snake_keys
 from scripts.providers.keys import key_fingerprint, need_key
+from scripts.providers.preflights import read_answer
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
@@ -40,6 +41,9 @@ VARIABLE = "FIREWORKS_API_KEY"
 LIMITS = Limits(max_requests=50_000, max_bytes=150_000_000)
 """Bytes: what one upload takes (https://docs.fireworks.ai/api-reference/upload-dataset-files, November 2026).
 Requests: ours, as the provider names no number and one bad request fails its whole job."""
+
+CHAT_PATH = "/inference/v1/chat/completions"
+"""Where one request is answered at once (the official client, 1.2.28)."""
 
 ID_DIGITS = 40
 """Digits of the shard's key in an id, which may have 63 characters."""
@@ -160,6 +164,17 @@ class FireworksBatch(Provider):
             if isinstance(error, fireworks.APIStatusError) and says_already_there(error):
                 return self._adopt(key, error)
             raise self._errors.of_create(key, error) from None
+
+    def preflight(self, request: Request) -> Reply:
+        """Send one request as a chat completion: see `Provider.preflight`."""
+        import fireworks
+        import httpx
+
+        try:
+            answer = self._client.post(CHAT_PATH, cast_to=object, body=dict(request.body))
+            return read_answer(self, request, answer)
+        except (fireworks.FireworksError, httpx.HTTPError, ValueError) as error:
+            raise self._errors.of_preflight(error) from None
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a job once: see `Provider.status`."""

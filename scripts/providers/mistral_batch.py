@@ -21,6 +21,7 @@ from scripts.providers.chat_checks import check_base_url, check_values
 from scripts.providers.downloads import CHUNK_BYTES, append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.mistral_rows import decode_mistral_row
+from scripts.providers.preflights import read_answer
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.records import Item, Reply, Request, Trial
 
@@ -190,6 +191,11 @@ class MistralBatch(Provider):
             )
             return need_id(job.get("id"), "batch")
 
+    def preflight(self, request: Request) -> Reply:
+        """Send one request as a chat completion: see `Provider.preflight`."""
+        with self._told(self._errors.of_preflight):
+            return read_answer(self, request, _answer(self._client.chat.complete, **request.body))
+
     def status(self, batch_id: str) -> BatchState:
         """Look at a job once: see `Provider.status`."""
         job = self._job(batch_id)
@@ -311,7 +317,9 @@ def warm_up() -> None:
 
     nowhere = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(404)))
     client = Mistral(api_key="-", **{**_http_clients(), "client": nowhere})
+    question: Any = [{"role": "user", "content": "-"}]
     calls: tuple[Callable[[], Any], ...] = (
+        lambda: client.chat.complete(model="-", messages=question),
         lambda: client.files.upload(file={"file_name": "-", "content": b""}, purpose="batch"),
         lambda: client.batch.jobs.create(endpoint="/v1/chat/completions", input_files=["-"], model="-"),
         lambda: client.batch.jobs.get(job_id="-"),

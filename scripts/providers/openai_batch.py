@@ -20,6 +20,7 @@ from scripts.providers.chat_checks import check_base_url
 from scripts.providers.downloads import append_rows
 from scripts.providers.keys import key_fingerprint, need_key
 from scripts.providers.openai_checks import PARAMETERS, check_sampling
+from scripts.providers.preflights import read_answer
 from scripts.providers.provider_clocks import note_date, provider_time
 from scripts.providers.responses import is_response, read_response, responses_body
 from scripts.records import Item, Reply, Request, Trial
@@ -171,6 +172,14 @@ class OpenAIBatch(Provider):
             file_id = self._upload(payload, key)
         with self._told(functools.partial(self._errors.of_create, key)):
             return self._start(file_id, key, metadata)
+
+    def preflight(self, request: Request) -> Reply:
+        """Send one request to the endpoint itself: see `Provider.preflight`."""
+        with self._told(self._errors.of_preflight):
+            answer = self._client.with_options(max_retries=0).post(
+                self.endpoint.removeprefix("/v1"), cast_to=object, body=dict(request.body)
+            )
+            return read_answer(self, request, answer)
 
     def status(self, batch_id: str) -> BatchState:
         """Look at a batch once: see `Provider.status`."""

@@ -204,4 +204,6 @@ def fact_rows(cost: Mapping[str, Any], per_correct_usd: float | None) -> list[tu
     rows += [(label, count(cost.get(name)), None) for name, label in token_columns([cost])]
     for extra in extras(cost).values():
         rows += [(extra.label, count(extra.n), None), ("their part of the cost", "", extra.cost_usd)]
+    if (preflight := cost.get("preflight") or {}).get("n_requests"):
+        rows.append(("Preflight request, beside the cost", "", finite(preflight["cost_usd"])))
     return rows

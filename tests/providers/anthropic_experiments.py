@@ -44,6 +44,7 @@ class Bench:
 
     def __init__(self, folder, service):
         options = {"base_url": service.base_url, "poll_seconds": 0.05, "timeout_seconds": 60}
+        options["preflight"] = False
         self.folder = folder
         self.settings = load_experiment(folder, providers={"anthropic": options}, max_error_rate=1.0)
         self.trial = self.settings.trials[0]

@@ -95,6 +95,8 @@ class AnthropicServer:
     looks_until_named: int = 0
     """How many looks at a batch that has ended do not say where its results are."""
     page_size: int = 1000
+    singles: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """The requests that came by themselves and were answered at once."""
     batches: dict[str, Batch] = dataclasses.field(default_factory=dict)
     calls: list[str] = dataclasses.field(default_factory=list)
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
@@ -189,7 +191,8 @@ class Handler(BaseHTTPRequestHandler):
         return format_datetime(self.service.now(), usegmt=True)
 
     def do_POST(self) -> None:
-        self._serve(self._create if urlsplit(self.path).path == PREFIX else self._cancel)
+        calls = {PREFIX: self._create, "/v1/messages": self._ask}
+        self._serve(calls.get(urlsplit(self.path).path, self._cancel))
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -234,6 +237,17 @@ class Handler(BaseHTTPRequestHandler):
         elif name != "drop":
             return False
         return True
+
+    def _ask(self) -> None:
+        fault = self.service.take_fault("ask")
+        params = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self._meet(fault):
+            return
+        if (problem := validate(params)) is not None:
+            self._send(400, problem["error"])
+            return
+        self.service.singles.append(params)
+        self._send(200, message()["message"])
 
     def _create(self) -> None:
         fault = self.service.take_fault("create")

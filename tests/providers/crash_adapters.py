@@ -129,6 +129,7 @@ def openai_service(folder: Path) -> Iterator[Service]:
             n_double_kills=20,
         )
     assert service.breaches == []
+    assert len(service.singles) <= 1  # the preflight: never a second one, whenever somebody is killed
 
 
 def keys_of(asked: Mapping[str, Sequence[Mapping[str, Any]]]) -> Books:
@@ -153,7 +154,7 @@ def together_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "together", "model": "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
-            options={"base_url": service.url},
+            options={"base_url": service.url, "preflight": False},
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -180,7 +181,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "mistral", "model": "mistral-small-latest"},
-            options={"base_url": service.url},
+            options={"base_url": service.url, "preflight": False},
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
@@ -206,7 +207,7 @@ def fireworks_service(folder: Path) -> Iterator[Service]:
     with service.running():
         yield Service(
             model={"provider": "fireworks", "model": "accounts/fireworks/models/llama-v3p1-8b-instruct"},
-            options={"base_url": service.url, "account": fireworks_server.ACCOUNT},
+            options={"base_url": service.url, "account": fireworks_server.ACCOUNT, "preflight": False},
             environment={"FIREWORKS_API_KEY": service.key},
             patches={
                 "scripts.providers.fireworks_batch:FireworksBatch.lag_seconds": 0.0,
@@ -296,7 +297,7 @@ def anthropic_service(folder: Path) -> Iterator[Service]:
     with anthropic_server.serve(AnthropicWithFates) as service:
         yield Service(
             model={"provider": "anthropic", "model": "claude-haiku-4-5"},
-            options={"base_url": service.base_url},
+            options={"base_url": service.base_url, "preflight": False},
             environment={"ANTHROPIC_API_KEY": anthropic_server.KEY},
             patches={"scripts.dispatch.lost_calls:MAX_ASK_REST_S": 0.0},
             can_tell=False,

@@ -35,6 +35,9 @@ class Fault:
     body: bytes | None = None
     """Answer with this, whatever was asked."""
 
+    is_bare: bool = False
+    """Whether the status comes without a body."""
+
     @property
     def is_cut(self) -> bool:
         """Whether no byte of an answer comes."""
@@ -73,6 +76,8 @@ class FaultyServer:
     asked: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     """The requests of each batch."""
     batches: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    singles: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """The requests that came by themselves and were answered at once."""
     looks: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     calls: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     breaches: list[str] = dataclasses.field(default_factory=list)
@@ -179,6 +184,8 @@ class FaultyHandler(BaseHTTPRequestHandler):
         fault = self.fault or Fault()
         if status == 200 and fault.body is not None:
             body = fault.body
+        if status == fault.status and fault.is_bare:
+            body = b""
         length = {"Content-Type": kind, "Content-Length": str(len(body))}
         if status == 200 and fault.lines is not None:
             body = b"".join(body.splitlines(keepends=True)[: fault.lines])

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.providers.faulty_server import FaultyHandler, FaultyServer
-from tests.providers.fireworks_replies import Rows, answer_all
+from tests.providers.fireworks_replies import Rows, answer, answer_all
 
 ACCOUNT = "my-account"
 HOME = f"accounts/{ACCOUNT}"
@@ -55,6 +55,14 @@ class FireworksServer(FaultyServer):
         """The custom_id of every request that was run."""
         ran = [name for name, job in self.batches.items() if job["status"] == OK]
         return [row["custom_id"] for name in ran for row in self.asked[name]]
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer one request at once."""
+        if not body.get("model", "").startswith("accounts/"):
+            raise RefusalError(404, 5, "model not found")
+        self.singles.append(body)
+        answered: dict[str, Any] = answer({"custom_id": "", "body": body})["response"]
+        return answered
 
     def create_dataset(self, given: dict[str, Any]) -> dict[str, Any]:
         """Make a dataset without a file."""
@@ -197,6 +205,7 @@ class _Handler(FaultyHandler):
         ("GET", rf"/v1/{HOME}/datasets/([\w.-]+):getDownloadEndpoint", "endpoint"),
         ("POST", rf"/v1/{HOME}/batchInferenceJobs()", "create"),
         ("GET", rf"/v1/{HOME}/batchInferenceJobs/([\w.-]+)", "look"),
+        ("POST", r"/inference/v1/chat/completions()", "ask"),
         ("GET", r"/signed/([\w.-]+/\d+)", "download"),
     )
 
@@ -256,6 +265,8 @@ class _Handler(FaultyHandler):
         if call == "download":
             name, _, number = argument.partition("/")
             return service.download(name, int(number))
+        if call == "ask":
+            return json.dumps(service.ask(json.loads(body))).encode()
         if call == "dataset":
             reply = service.create_dataset(json.loads(body))
         elif call == "upload":

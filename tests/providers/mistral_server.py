@@ -161,6 +161,8 @@ class MistralHandler(Handler):
 
     def _act(self, call: str, argument: str, body: bytes, query: dict[str, list[str]]) -> Any:
         service = self.service
+        if call == "ask":
+            return service.ask(json.loads(body), argument)
         if call == "upload":
             return service.take_file(self._read_form(body))
         if call == "create":

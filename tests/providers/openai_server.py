@@ -106,6 +106,15 @@ class OpenAIServer(FaultyServer):
         for error in validator.iter_errors(value) if validator else ():
             self.breaches.append(f"{name}: {error.message}")
 
+    def ask(self, body: dict[str, Any], url: str) -> dict[str, Any]:
+        """Answer one request at once."""
+        if "model" not in body or not body.keys() & {"messages", "input"}:
+            self.breaches.append(f"a request {body}")
+        if url == "/v1/chat/completions":
+            self.hold_against("CreateChatCompletionRequest", body)
+        self.singles.append(body)
+        return answer({"body": body, "url": url, "custom_id": ""})["response"]["body"]
+
     def create(self, given: dict[str, Any]) -> dict[str, Any]:
         """Make a batch of an uploaded file."""
         self.hold_against("CreateBatchRequest", given)
@@ -220,6 +229,8 @@ class Handler(FaultyHandler):
 
     def _route(self, path: str) -> tuple[str, str]:
         post = self.command == "POST"
+        if path in {"/v1/chat/completions", "/v1/responses"} and post:
+            return "ask", path
         if path == "/v1/files" and post:
             return "upload", ""
         if path == "/v1/batches":
@@ -232,6 +243,8 @@ class Handler(FaultyHandler):
 
     def _act(self, call: str, argument: str, body: bytes, query: dict[str, list[str]]) -> Any:
         service = self.service
+        if call == "ask":
+            return service.ask(json.loads(body), argument)
         if call == "upload":
             return self._take_file(body)
         if call == "create":

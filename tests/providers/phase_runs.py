@@ -22,7 +22,7 @@ from tests.providers.faulty_server import FaultyServer
 
 RUN_KEYS = (
     *("sampling", "max_error_rate", "run_id", "experiments_dir", "reuse", "prompts", "trials"),
-    *("models", "resubmit"),
+    *("models", "resubmit", "prices", "budget_usd"),
 )
 """Keys of the configuration that are the run's."""
 
@@ -33,6 +33,7 @@ def peer_settings(
     """Make the settings of one trial; `options` are the provider's, and None takes one away."""
     extra = {key: options.pop(key) for key in RUN_KEYS if key in options}
     place = {"base_url": server.url, **peer.options, "poll_seconds": 0.02, "timeout_seconds": 60}
+    place["preflight"] = False
     given = {key: value for key, value in {**place, **options}.items() if value is not None}
     return make_settings(
         root,

@@ -166,6 +166,7 @@ def go_through(case: Case, root: Any, provider: str, model: str, base_url: str) 
         "poll_seconds": 0.02,
         "timeout_seconds": case.timeout_seconds,
         "resend_cancelled": case.resend_cancelled,
+        "preflight": False,
     }
     settings = make_settings(
         root / "run", model={"provider": provider, "model": model}, providers={provider: options}

@@ -172,6 +172,8 @@ class TogetherHandler(Handler):
 
     def _act(self, call: str, argument: str, body: bytes, query: dict[str, list[str]]) -> Any:
         service = self.service
+        if call == "ask":
+            return service.ask(json.loads(body), argument)
         if call == "upload":
             form = {name: part.get_content().strip() for name, part in self._read_form(body).items()}
             return _Elsewhere(*service.announce(form))

@@ -39,5 +39,19 @@ def test_a_correct_answer_costs_what_all_attempts_of_the_trial_cost_divided_by_t
     assert (trial["n_attempts"], trial["repeated"]["n_attempts"]) == (110, 10)
 
 
+def test_what_preflight_requests_cost_stands_beside_the_total():
+    part = {"preflight": {"n_requests": 1, "cost_usd": 0.01}}
+    lost = {"preflight": {"n_requests": 1, "cost_usd": None}}
+    summary = build_summary(
+        [TrialResult(synthetic.factors(prompt="a"), synthetic.stats("a"), synthetic.costs("a", 0.1))],
+        run_id="x",
+        confidence_level=0.95,
+    )
+    costs = summarise_costs(summary, {"a": {**synthetic.costs("a", 0.1), **part}})["costs"]
+    assert (costs["total_usd"], costs["preflight_usd"]) == (0.1, 0.01)
+    costs = summarise_costs(summary, {"a": {**synthetic.costs("a", 0.1), **lost}})["costs"]
+    assert costs["preflight_usd"] is None
+
+
 def test_the_rates_of_every_model_are_kept():
     assert summarise(a=0.1, b=None)["prices"] == {"small": synthetic.costs("a")["price"]}

@@ -20,6 +20,7 @@ from scripts.money.price_book import (
     check_price_names,
     find_price,
     listed_price,
+    plain_price,
     present_price,
     price_line,
     read_prices,
@@ -44,6 +45,15 @@ def test_the_configuration_wins_over_rehearsal_rates_and_the_table():
             Decimal("0.5"),
         )
     assert find_price(config(provider="simulated"), "m") is REHEARSAL
+
+
+def test_a_request_that_is_answered_at_once_has_no_discount():
+    mine = {"input": 1.1, "output": 2, "batch_multiplier": 0.25}
+    price = plain_price(config(**{"m": mine}), "m")
+    assert (price.input, price.batch_multiplier) == (Decimal("1.1"), 1)
+    found = config(model="gpt-4o-mini")
+    assert plain_price(found, "m").output == 2 * find_price(found, "m").output
+    assert plain_price(config(model="nobody-knows"), "m") is None
 
 
 def test_prices_stand_under_the_name_that_the_provider_uses():

@@ -7,6 +7,7 @@ import numpy as np
 
 from scripts.analysis.cost_effectiveness import cost_per_correct, incremental_cost
 from scripts.reporting.pages import render_run_page, render_trial_page
+from scripts.reporting.spending import fact_rows
 from scripts.reporting.tables import dollars
 from tests.fakes import synthetic_reports as synthetic
 from tests.fakes.report_pages import Page, assert_runs_only_its_own_scripts
@@ -123,3 +124,13 @@ def test_hostile_models_and_reasons_of_costs_stay_text():
     for page in _pages(_result(reason=hostile, provider_model=hostile, price=price)):
         assert_runs_only_its_own_scripts(page)
         assert "<script>document.title='owned'</script>" in page.text
+
+
+def test_a_preflight_request_stands_beside_the_cost_where_there_was_one():
+    cost = {"cost_usd": 0.5, "n_with_usage": 4, "n_requests": 4, "input_tokens": 1, "output_tokens": 1}
+    label = "Preflight request, beside the cost"
+    rows = fact_rows({**cost, "preflight": {"n_requests": 1, "cost_usd": 0.01}}, None)
+    assert (label, "", 0.01) in rows
+    assert ("Cost", "", 0.5) in rows
+    without = fact_rows({**cost, "preflight": {"n_requests": 0, "cost_usd": None}}, None)
+    assert label not in {row[0] for row in [*without, *fact_rows(cost, None)]}
