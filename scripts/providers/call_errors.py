@@ -266,7 +266,7 @@ def _is_no(status: int | None) -> bool:
 
 def _is_no_endpoint(status: int | None, body: Any) -> bool:
     """Whether an answer tells of a missing address, rather than of a missing model."""
-    return status in NO_LIST and (status != 404 or "model" not in (_words(body) or "").lower())
+    return status in NO_LIST and (status != 404 or "model" not in str(body).lower())
 
 
 def _was_never_sent(error: Exception) -> bool:
