@@ -226,7 +226,7 @@ class _Handler(FaultyHandler):
         if not self._is_allowed(call):
             return
         if fault is not None and fault.status is not None and not fault.is_done:
-            self._send(fault.status, _error(13, "a dial says so"), headers=fault.headers)
+            self._send(fault.status, _error(13, f"a dial says so ({fault.code})"), headers=fault.headers)
             return
         try:
             with service.lock:
