@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -155,7 +156,20 @@ def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _environment() -> dict[str, str]:
     path = os.environ.get("PYTHONPATH", "")
-    return {**os.environ, "PYTHONPATH": f"{PROJECT_ROOT}{os.pathsep}{path}" if path else str(PROJECT_ROOT)}
+    own = {"PYTHONPATH": f"{PROJECT_ROOT}{os.pathsep}{path}" if path else str(PROJECT_ROOT)}
+    return {**os.environ, **own, **_cache_elsewhere()}
+
+
+def _cache_elsewhere() -> dict[str, str]:
+    """Give Snakemake, which cannot do without, a folder for its cache where the home folder has no room."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        cache.mkdir(parents=True, exist_ok=True)
+        if os.access(cache, os.W_OK):
+            return {}
+    except (OSError, RuntimeError):
+        pass
+    return {"XDG_CACHE_HOME": tempfile.mkdtemp(prefix="trialmake-cache-")}
 
 
 def _positive(text: str) -> int:

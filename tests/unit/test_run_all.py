@@ -304,3 +304,11 @@ def test_a_whole_run_is_done_only_if_its_state_says_so(tmp_path: Path, status: s
     command = end_with(0, state=tmp_path / STATE_FILE, status=status, at="9999")
     assert run_all.run(command, tmp_path, is_whole=True) == code
     assert run_all.run(command, tmp_path) == 0
+
+
+def test_a_home_that_cannot_be_written_is_not_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "XDG_CACHE_HOME" not in run_all._environment()
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+    assert Path(run_all._environment()["XDG_CACHE_HOME"]).is_dir()
