@@ -153,22 +153,32 @@ def test_a_marker_that_cannot_be_written_is_told_of(tmp_path: Path) -> None:
     assert "parse.done.json" in state["phases"]["parse"]["last_error"]
 
 
-def test_another_workflow_uses_this_one_as_a_module(tmp_path: Path) -> None:
-    experiment = Experiment(tmp_path).write(small_config())
-    (tmp_path / "config.yaml").rename(tmp_path / "study.yaml")
-    (tmp_path / "Snakefile").write_text(
-        f"""configfile: "study.yaml"
-
-module trialmake:
-    snakefile: "{ROOT / "Snakefile"}"
-    config: config
-
+OTHER_WORKFLOWS = {
+    "with rules of its own": """
 use rule * from trialmake as tm_*
 
 rule all:
     default_target: True
     input: rules.tm_all.input
-"""
+""",
+    "as a deployment writes it": """
+use rule * from trialmake
+""",
+}
+
+
+@pytest.mark.parametrize("which", OTHER_WORKFLOWS)
+def test_another_workflow_uses_this_one_as_a_module(tmp_path: Path, which: str) -> None:
+    experiment = Experiment(tmp_path).write(small_config())
+    (tmp_path / "config.yaml").rename(tmp_path / "study.yaml")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow" / "Snakefile").write_text(
+        f"""configfile: "study.yaml"
+
+module trialmake:
+    snakefile: "{ROOT / "Snakefile"}"
+    config: config
+{OTHER_WORKFLOWS[which]}"""
     )
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
