@@ -28,7 +28,7 @@ from scripts.planning.forecast import (
     span,
 )
 from scripts.planning.pilot import Pilot, read_pilot
-from scripts.planning.power import _describe_power
+from scripts.planning.power import describe_power
 from scripts.run.command_line import command_parser, make_console
 
 EXAMPLES = """examples:
@@ -69,7 +69,7 @@ def make_plan(settings: Settings, *, pilot: Pilot | None, answer_tokens: float |
         "trials": trials,
         "totals": totals,
         "budget": _compare_budget(settings, totals),
-        "power": _describe_power(settings, datasets, pilot),
+        "power": describe_power(settings, datasets, pilot),
     }
 
 

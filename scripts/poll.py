@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.dispatch.collecting import Collector, PutOff, _to_resend, take_in
+from scripts.dispatch.collecting import Collector, PutOff, requests_to_resend, take_in
 from scripts.dispatch.key_index import KeySet
 from scripts.dispatch.replies import Attempts
 from scripts.dispatch.selection import read_request_keys, unsent_requests
@@ -58,7 +58,7 @@ def poll_trial(settings: Settings, trial: Trial, requests: Path, *, out: Path) -
             else:
                 say("sending failed requests again")
             for attempt in range(2, options["max_attempts"] + 1):
-                due = functools.partial(_to_resend, requests, attempts, ledger, attempt=attempt)
+                due = functools.partial(requests_to_resend, requests, attempts, ledger, attempt=attempt)
                 sender.send_due(due, attempt=attempt)
         outcomes = write_replies(requests, attempts, out=out)
         reason = next((error for error, _ in attempts.errors.most_common(1)), None)

@@ -302,7 +302,9 @@ def enter_cost(attempts: Attempts, sender: Sender, entry: ShardEntry, price: Pri
         sender.ledger.record("reconciled", entry.shard, cost_usd=None if cost is None else float(cost))
 
 
-def _to_resend(requests: Path, attempts: Attempts, ledger: Ledger, *, attempt: int) -> Iterator[Request]:
+def requests_to_resend(
+    requests: Path, attempts: Attempts, ledger: Ledger, *, attempt: int
+) -> Iterator[Request]:
     """Yield the requests that are worth this attempt as their next and not under way, each key once."""
     with KeySet() as sent:
         for entry in ledger.shards.values():

@@ -198,7 +198,7 @@ class Attempts:
         self.n_cancelled = 0
         """Requests that somebody cancelled at the provider, and that are not sent again for that."""
         self._lines = RowIndex()
-        self._to_resend = KeySet()
+        self.requests_to_resend = KeySet()
 
     def __enter__(self) -> Self:
         return self
@@ -207,7 +207,7 @@ class Attempts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lines.__exit__(kind, error, trace)
-        self._to_resend.__exit__(kind, error, trace)
+        self.requests_to_resend.__exit__(kind, error, trace)
 
     def add_shard(
         self, ledger: Ledger, entry: ShardEntry, provider: Provider, price: Price | None
@@ -241,9 +241,9 @@ class Attempts:
         is_worth = self.resend_cancelled if is_cancelled else reply.is_retryable
         self.n_cancelled += is_cancelled and not is_worth
         if is_worth and self._is_open(key):
-            self._to_resend.add(key)
+            self.requests_to_resend.add(key)
         elif settled.attempt > 1:
-            self._to_resend.discard(key)
+            self.requests_to_resend.discard(key)
 
     def _is_open(self, key: str) -> bool:
         """Whether a request may be sent once more, and has no answer among its attempts."""
@@ -253,11 +253,11 @@ class Attempts:
     @property
     def is_settled(self) -> bool:
         """Whether no request is worth another attempt."""
-        return not len(self._to_resend)
+        return not len(self.requests_to_resend)
 
     def is_worth_another(self, key: str) -> bool:
         """Whether a request's last attempt failed in a way that sending it again may mend."""
-        return key in self._to_resend
+        return key in self.requests_to_resend
 
     def count(self, key: str) -> int:
         """Count the attempts at a request so far."""

@@ -18,12 +18,10 @@ from scripts.money.books import ledger_files
 from scripts.money.ledger import ShardEntry, read_shards
 from scripts.providers import Limits, make_provider
 from scripts.records import Usage
-from scripts.run.paths import EVENTS_FILE
+from scripts.run.paths import EVENTS_FILE, SLOTS_FILE
 
 Slot = tuple[str, str]
 """A batch in flight: its trial and shard."""
-
-SLOTS_FILE = "slots.json"
 
 
 @contextlib.contextmanager

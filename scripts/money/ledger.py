@@ -17,10 +17,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -230,19 +231,30 @@ def read_shards(path: Path) -> dict[str, ShardEntry]:
         If a line in the middle is broken: then somebody has edited the ledger.
     """
     shards: dict[str, ShardEntry] = {}
+    replay(path, functools.partial(_apply, shards))
+    return shards
+
+
+def replay(path: Path, apply: Callable[[dict[str, Any]], None]) -> None:
+    """
+    Hand every event of a ledger's file to `apply`, in order; an unfinished last line counts as not written.
+
+    Raises
+    ------
+    DataError
+        If a line in the middle is broken, or `apply` cannot read it.
+    """
     if not path.exists():
-        return shards
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
+        return
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            _apply(shards, json.loads(line))
+            apply(json.loads(line))
         except (ValueError, LookupError, TypeError):
             raise DataError(
                 "is not an event of the ledger",
                 where=f"{path}, line {number}",
                 fix="Restore the file from a backup; nothing is sent while it cannot be read.",
             ) from None
-    return shards
 
 
 def write_keys(path: Path, keys: Iterable[str]) -> None:

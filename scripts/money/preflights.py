@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import DataError
-from scripts.money.ledger import PREFLIGHT, Ledger
+from scripts.money.ledger import PREFLIGHT, Ledger, replay
 
 PERHAPS_PAID = frozenset({"intent", "accepted", "lost"})
 
@@ -47,25 +45,16 @@ def read_preflights(path: Path) -> list[PreflightEntry]:
     DataError
         If a line in the middle is broken.
     """
-    if not path.exists():
-        return []
     entries: dict[str, PreflightEntry] = {}
     known = {field.name for field in dataclasses.fields(PreflightEntry)} - {"name"}
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
-        if b'"preflight"' not in line:
-            continue
-        try:
-            event = json.loads(line)
-            if event["event"] == PREFLIGHT:
-                name = event["shard"]
-                facts = {key: value for key, value in event.items() if key in known}
-                entries[name] = PreflightEntry(**{**vars(entries.get(name, _NOTHING)), **facts, "name": name})
-        except (ValueError, LookupError, TypeError):
-            raise DataError(
-                "is not an event of the ledger",
-                where=f"{path}, line {number}",
-                fix="Restore the file from a backup; nothing is sent while it cannot be read.",
-            ) from None
+
+    def apply(event: dict[str, Any]) -> None:
+        if event["event"] == PREFLIGHT:
+            name = event["shard"]
+            facts = {key: value for key, value in event.items() if key in known}
+            entries[name] = PreflightEntry(**{**vars(entries.get(name, _NOTHING)), **facts, "name": name})
+
+    replay(path, apply)
     return list(entries.values())
 
 

@@ -29,7 +29,7 @@ ALL = "all"
 ASSUMED = DifferenceVariance(ITEM_VARIANCE, REPLICATE_VARIANCE, REPLICATE_VARIANCE, is_split=True, n_items=0)
 
 
-def _describe_power(
+def describe_power(
     settings: Settings, datasets: Mapping[str, Mapping[str, int]], pilot: Pilot | None
 ) -> dict[str, Any]:
     """Say what each comparison can show."""

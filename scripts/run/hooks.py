@@ -149,9 +149,14 @@ class Hooks:
         self.has_ended = False
         self._is_module = is_module(workflow)
         if workflow.is_main_process:
-            decide_reruns(workflow, RunView(settings), before=self._install)
+            decide_reruns(workflow, self.view, before=self._install)
             self._guard_outputs()
             atexit.register(self._at_exit)
+
+    @functools.cached_property
+    def view(self) -> RunView:
+        """The run, as it is looked at from the choice of jobs to the final state."""
+        return RunView(self.settings)
 
     def _install(self) -> None:
         """Once the Snakefile was read: be called although this is a module."""
@@ -187,7 +192,7 @@ class Hooks:
 
         from scripts.run.supervisor import Supervisor
 
-        supervisor = Supervisor(self.settings, drain=self.workflow.scheduler.exit_gracefully)
+        supervisor = Supervisor(self.view, drain=self.workflow.scheduler.exit_gracefully)
         try:
             supervisor.start()
         except PipelineError as error:
@@ -235,7 +240,7 @@ class Hooks:
     def _say_or_sync(self) -> None:
         from scripts.run.supervisor import Supervisor, explain_stop
 
-        supervisor = Supervisor(self.settings, drain=lambda: None)
+        supervisor = Supervisor(self.view, drain=lambda: None)
         stop = supervisor.stop
         if not self.workflow.dryrun:
             supervisor.sync()

@@ -17,6 +17,9 @@ STARTED_WITH = ".started_with.json"
 INSIDE = "<run>/"
 """Begins the name of a file of the run in records."""
 
+SLOTS_FILE = "slots.json"
+"""Which batches are in the queue of the run, in the folder of its ledgers."""
+
 EVENTS_FILE = "events.jsonl"
 """The file of a trial's ledger."""
 
@@ -119,11 +122,6 @@ class RunPaths:
     def ledger(self, trial: str) -> Path:
         """The folder of a trial's ledger."""
         return self.ledgers / trial
-
-    @property
-    def slots(self) -> Path:
-        """Which batches are in the queue of the run."""
-        return self.ledgers / "slots.json"
 
     @property
     def trials(self) -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 from scripts.clock import now
 from scripts.errors import PipelineError, StateError
-from scripts.experiment.settings import Settings, dump_config
+from scripts.experiment.settings import dump_config
 from scripts.experiment.trials import write_trial, write_trials
 from scripts.files import explain_disk, read_json, write_json, write_text
 from scripts.launcher import warm
@@ -48,18 +48,18 @@ class Supervisor:
 
     Parameters
     ----------
-    settings : Settings
-        The run.
+    view : RunView
+        The run; what was looked at when jobs were chosen need not be read again.
     drain : callable
         Makes the scheduler start no further job and end once the running ones have ended.
     """
 
-    def __init__(self, settings: Settings, drain: Callable[[], None]) -> None:
-        self.settings = settings
+    def __init__(self, view: RunView, drain: Callable[[], None]) -> None:
+        self.view = view
+        settings = self.settings = view.settings
         self.root = settings.run_root
         self.paths = settings.paths
         self.stop = make_stop_token(settings)
-        self.view = RunView(settings)
         self._drain = drain
         self._lock = RunLock(self.root)
         self._warm: warm.WarmServer | None = None
@@ -165,7 +165,7 @@ class Supervisor:
             self._write_state(is_live=False, ended=last_ending(self.root))
             self.view.remember()
         if self.stop.is_requested():
-            say(f"{self.stop.path} exists ({self.stop.describe()}), but there was nothing to stop.")
+            tell(f"{self.stop.path} exists ({self.stop.describe()}), but there was nothing to stop.")
 
     def note_failed(self, output: str) -> None:
         """
@@ -183,7 +183,7 @@ class Supervisor:
             with self._complaints():
                 write_json(Path(unit.error), {"at": now(), "error": reason})
         error = self.view.reasons.get(unit.error) or read_reason(Path(unit.error))
-        say(f"\n{unit.phase} of {unit.name or 'the run'} failed:\n{error}\n")
+        tell(f"\n{unit.phase} of {unit.name or 'the run'} failed:\n{error}\n")
 
     def _on_signal(self, number: int, _frame: object) -> None:
         """First signal: the watching thread drains the run.  Second: end at once."""
@@ -222,7 +222,7 @@ class Supervisor:
                     next_state = time.monotonic() + STATE_S
             except Exception as error:
                 self._fault = f"{type(error).__name__}: {error}"
-                say(f"The run is ended, as it cannot be watched any more ({self._fault}).")
+                tell(f"The run is ended, as it cannot be watched any more ({self._fault}).")
                 self._drain()
                 raise
 
@@ -232,7 +232,7 @@ class Supervisor:
         try:
             yield
         except OSError as error:
-            say_once(f"{error.filename or self.paths.state} cannot be written: {error.strerror or error}")
+            tell_once(f"{error.filename or self.paths.state} cannot be written: {error.strerror or error}")
 
     def _begin_to_drain(self) -> None:
         self._is_draining = True
@@ -241,7 +241,7 @@ class Supervisor:
             self._tell_jobs(cause)
         else:
             cause = f"{self.stop.path} ({self.stop.describe()})"
-        say(
+        tell(
             f"\nStopping: {cause}. Waiting jobs end now, computing ones finish; paid batches stay at the "
             "provider.\nStart the run again to resume it. (Press Ctrl-C again to end it at once.)"
         )
@@ -252,7 +252,7 @@ class Supervisor:
         try:
             write_text(self.stop.drain_path, f"{cause} to pid {os.getpid()}, {now()}\n")
         except OSError as error:
-            say_once(f"{self.stop.drain_path} cannot be written: {error.strerror or error}")
+            tell_once(f"{self.stop.drain_path} cannot be written: {error.strerror or error}")
             self._lock.release()
 
     def _heed_stop(self) -> str | None:
@@ -263,7 +263,7 @@ class Supervisor:
             age, identity = self.stop.describe(), self.stop.identity()
             aside = self.stop.set_aside("stale")
             said = f"renamed to {aside.name}" if aside else "it cannot be renamed and stays where it is"
-            say(f"Ignoring a stale {self.stop.path} ({age}): {said}.")
+            tell(f"Ignoring a stale {self.stop.path} ({age}): {said}.")
             return None if aside else identity
         what, fix = explain_stop(self.stop)
         raise StateError(what, where=str(self.stop.path), fix=fix)
@@ -271,7 +271,7 @@ class Supervisor:
     def _set_stop_aside(self) -> None:
         """Rename the honoured file, so that it does not block the next start."""
         if self.stop.is_requested() and self.stop.set_aside("honored") is None:
-            say(f"{self.stop.path} cannot be renamed; delete it before the next start.")
+            tell(f"{self.stop.path} cannot be renamed; delete it before the next start.")
 
     def _forget_errors(self) -> None:
         """Remove the reasons why jobs failed in an earlier start: they are tried again now."""
@@ -297,16 +297,16 @@ class Supervisor:
             self._written = {**state, "updated_at": None}
 
 
-def say(text: str) -> None:
+def tell(text: str) -> None:
     """Tell the user, if there still is somebody to be told: a terminal may be closed."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 
 
 @functools.cache
-def say_once(text: str) -> None:
+def tell_once(text: str) -> None:
     """Tell the user, the first time only."""
-    say(text)
+    tell(text)
 
 
 def read_reason(path: Path) -> str:

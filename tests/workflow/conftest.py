@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.harness import Experiment, simulated_config
+from tests.workflow.slow_runs import slow_config
 
 
 @pytest.fixture
 def experiment(tmp_path: Path) -> Experiment:
     """A small simulated experiment that has not been run."""
     return Experiment(tmp_path).write(simulated_config())
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Experiment:
+    """An experiment of two trials whose batches take their time, that has not been run."""
+    return Experiment(tmp_path).write(slow_config())
 
 
 @pytest.fixture(scope="session")

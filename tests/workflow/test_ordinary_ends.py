@@ -20,18 +20,12 @@ from tests.workflow.slow_runs import (
     is_polling,
     make_stop,
     polls_of,
-    slow_config,
     small_config,
     status_of,
     stop_files,
 )
 
 pytestmark = pytest.mark.workflow
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Experiment:
-    return Experiment(tmp_path).write(slow_config())
 
 
 def assert_stopped(experiment: Experiment) -> None:

@@ -32,11 +32,6 @@ def experiment(tmp_path: Path) -> Experiment:
     return Experiment(tmp_path).write(small_config())
 
 
-@pytest.fixture
-def slow(tmp_path: Path) -> Experiment:
-    return Experiment(tmp_path).write(slow_config())
-
-
 def test_a_fresh_stop_lets_no_job_start(experiment: Experiment) -> None:
     make_stop(experiment, minutes_old=5)
 
