@@ -96,7 +96,7 @@ def report_run(settings: Settings, *, out: Path) -> None:
         adjustment=options["adjustment"],
         family=options["family"],
         margin=options["equivalence_margin"],
-        max_error_rate=settings.config["max_error_rate"],
+        max_unpaired=options["max_unpaired"],
         omnibus=compare_all(settings),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}

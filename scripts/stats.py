@@ -11,6 +11,7 @@ from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
 from scripts.comparison.trial import describe_datasets
+from scripts.comparison.units import merge_units
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.records import Outcome, Trial
@@ -39,13 +40,15 @@ def stats_trial(
         margin=options["equivalence_margin"],
         subgroups=tuple(options["subgroups"]),
     )
-    rows, items = read_scores(scores), read_items(prepared, comparison.subgroups)
-    arm = make_arm(rows)
+    rows, questions = read_scores(scores), read_items(prepared, comparison.subgroups)
     effects: list[dict[str, Any]] = []
     if baseline_scores is not None and trial.baseline is not None:
-        other = make_arm(read_scores(baseline_scores))
-        effects = list(compare(arm, other, items, comparison, names=(trial.name, trial.baseline)))
-    described = describe_datasets(add_items(arm.means, items), arm, level)
+        merged, units = merge_units([rows, read_scores(baseline_scores)], questions)
+        names = trial.name, trial.baseline
+        effects = list(compare(make_arm(merged[0]), make_arm(merged[1]), units, comparison, names=names))
+    (own,), units = merge_units([rows], questions)
+    arm = make_arm(own)
+    described = describe_datasets(add_items(arm.means, units), arm, level)
     write_json(
         out,
         {
@@ -55,6 +58,7 @@ def stats_trial(
             "confidence_level": level,
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
+            "without_score": count_outcomes(rows.loc[rows["correct"].isna(), "outcome"]),
             **described.pop(ALL),
             "by_dataset": described,
             "effects": effects,
@@ -70,7 +74,7 @@ def warm_up() -> None:
     scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
-    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False)
+    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1)
     arm, other = make_arm(scores), make_arm(scores.assign(correct=1.0, f1=0.5))
     list(compare(arm, other, items, Comparison(0.95, 100, 0, 0.02), names=("warm", "up")))
     describe_datasets(add_items(arm.means, items), arm, 0.95)

@@ -40,6 +40,8 @@ class PairedEffect:
     """Name of the test, or "none: " and the reason."""
     p_value: float | None
     """Two-sided, never 0; not adjusted for the number of comparisons."""
+    is_p_floor: bool
+    """Whether no resample reached the observed difference, so that more of them might give less."""
     odds_ratio: OddsRatio | None
     """Of binary values only."""
     equivalence_low: float | None
@@ -145,7 +147,7 @@ def effect_of_pairs(
         return _no_pairs(pairs.n_unpaired)
     low, high, interval_method = inference.interval(confidence_level)
     equivalence_low, equivalence_high, _ = inference.interval(narrow)
-    test, p_value = _difference_test(pairs, resamples, rng)
+    test, p_value, is_p_floor = _difference_test(pairs, resamples, rng)
     return PairedEffect(
         n_pairs=pairs.n,
         n_unpaired=pairs.n_unpaired,
@@ -158,20 +160,22 @@ def effect_of_pairs(
         interval_method=interval_method,
         test=test,
         p_value=p_value,
+        is_p_floor=is_p_floor,
         odds_ratio=_odds_ratio(pairs, confidence_level),
         equivalence_low=equivalence_low,
         equivalence_high=equivalence_high,
     )
 
 
-def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float]:
-    """Name of the test and p-value."""
+def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float, bool]:
+    """Name of the test, p-value, and whether that is the smallest that the resamples can give."""
     if pairs.is_binary and not pairs.is_clustered:
-        return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost)
+        return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost), False
     sums = np.bincount(pairs.codes, weights=pairs.differences)
     result = sign_flip_test(sums, resamples=resamples, rng=rng)
     name = "sign-flip permutation by cluster" if pairs.is_clustered else "sign-flip permutation"
-    return name, result.p_value
+    is_floor = not result.is_exact and result.p_value <= 1 / (result.n_permutations + 1)
+    return name, result.p_value, is_floor
 
 
 def _odds_ratio(pairs: Pairs, confidence_level: float) -> OddsRatio | None:
@@ -198,6 +202,7 @@ def _no_pairs(n_unpaired: int) -> PairedEffect:
         interval_method="none: no pairs",
         test="none: no pairs",
         p_value=None,
+        is_p_floor=False,
         odds_ratio=None,
         equivalence_low=None,
         equivalence_high=None,

@@ -29,14 +29,12 @@ from scripts.comparison.item_scores import (
     field_column,
 )
 from scripts.comparison.trial import knows_abstentions, no_abstentions
+from scripts.comparison.units import N_ITEMS
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-BOUNDS_RESAMPLES = 1000
-"""Sign patterns of each permutation test behind the worst case; only its verdicts depend on them."""
 
 SUBGROUP_RESAMPLES = 2000
 """Sign patterns of the permutation test of a subgroup: enough for twelve adjusted p-values below 0.01."""
@@ -74,6 +72,21 @@ class Pairing:
             self.part[name].to_numpy(float) for name in (self.metric, f"{self.metric}_baseline")
         )
         return trial, baseline
+
+    @property
+    def has_both(self) -> NDArray[np.bool_]:
+        """Whether each item has a value in both arms, shape (n_items,)."""
+        trial, baseline = self.means
+        both: NDArray[np.bool_] = (trial == trial) & (baseline == baseline)  # only NaN differs from itself
+        return both
+
+    def count_requests(self) -> dict[str, dict[str, int]]:
+        """Count the requests of each arm, and those without a score."""
+        counted = {}
+        for name, scores in zip(("trial", "baseline"), self.replicates(), strict=True):
+            n_without_score = int((scores != scores).sum())
+            counted[name] = {"n_requests": int(scores.size), "n_without_score": n_without_score}
+        return counted
 
     def replicates(self, metric: str | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores of trial and baseline, each of shape (n_items, n_replicates)."""
@@ -141,14 +154,20 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     worst = difference_bounds(
         *pairing.replicates(),
         pairing.codes,
-        resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
+        confidence_level=comparison.confidence_level,
+        resamples=comparison.resamples,
         seed=comparison.seed,
         names=pairing.names,
         bounds=metrics.BY_NAME[pairing.metric].range,
-        **judging,
+        margin=comparison.margin,
     )
     checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
-    return {**dataclasses.asdict(effect), "sensitivity": checks}
+    return {
+        **dataclasses.asdict(effect),
+        "n_questions": int(pairing.part[N_ITEMS][pairing.has_both].sum()),
+        "requests": pairing.count_requests(),
+        "sensitivity": checks,
+    }
 
 
 def further_analyses(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:

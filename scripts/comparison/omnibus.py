@@ -17,6 +17,7 @@ from scripts.comparison.item_scores import (
     read_items,
     read_scores,
 )
+from scripts.comparison.units import merge_units
 from scripts.experiment.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,14 +33,15 @@ def compare_all(settings: Settings) -> list[dict[str, Any]]:
     names = [trial.name for trial in settings.trials]
     if len(names) < MIN_OMNIBUS:
         return []
-    items = read_items(settings.paths.prepared(settings.config["datasets"]))
     paths = [settings.paths.output("score", name) for name in names]
-    means = [average_replicates(read_scores(path), metrics.COMPARED).set_index(KEY) for path in paths]
+    questions = read_items(settings.paths.prepared(settings.config["datasets"]))
+    scores, items = merge_units([read_scores(path) for path in paths], questions)
+    means = [average_replicates(rows, metrics.COMPARED).set_index(KEY) for rows in scores]
     tests = []
     for metric in metrics.COMPARED:
         columns = {str(place): frame[metric] for place, frame in enumerate(means)}
-        scores = add_items(_side_by_side(columns), items)
-        for dataset, part in by_dataset(scores):
+        units = add_items(_side_by_side(columns), items)
+        for dataset, part in by_dataset(units):
             if part[list(columns)].notna().any(axis=None):
                 complete = applicable(part, list(columns))
                 found = omnibus_test(complete[list(columns)].to_numpy(float), complete["cluster"].tolist())

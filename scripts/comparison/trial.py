@@ -13,6 +13,7 @@ from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.variance import design_effect, split_variance
 from scripts.comparison import metrics
 from scripts.comparison.item_scores import ALL, Arm, applicable, by_dataset
+from scripts.comparison.units import N_ITEMS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,8 @@ def describe_datasets(items: pd.DataFrame, arm: Arm, confidence_level: float) ->
 def _describe(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, Any]:
     codes = part["cluster"].to_numpy()
     return {
-        "n_items": len(part),
+        "n_items": int(part[N_ITEMS].sum()),
+        "n_units": len(part),
         "metrics": {
             metric.name: dataclasses.asdict(
                 mean_interval(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.comparison.metrics import heading
-from scripts.reporting import drawings, sentences, tables, views
+from scripts.reporting import drawings, gaps, sentences, tables, views
 from scripts.reporting.page_content import RunPage, TrialPage
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _environment() -> Environment:
         tables.visible,
         tables.excerpt,
         sentences.adjustment_name,
-        sentences.gap_words,
+        gaps.gap_words,
         heading,
         sentences.reason,
         drawings.effect_words,

@@ -6,14 +6,13 @@ Pure functions: dictionaries in, dictionaries out.
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from scripts.analysis.multiplicity import adjust
-from scripts.analysis.verdicts import unbalanced_reason, verdict
+from scripts.analysis.verdicts import Missing, unbalanced_reason
 from scripts.comparison import metrics
 from scripts.records import FAILED_OUTCOMES, Outcome
+from scripts.reporting.family import CASES, judge_effects
 from scripts.reporting.tables import finite
 
 SCHEMA_VERSION = 1
@@ -40,6 +39,10 @@ EFFECT_COLUMNS = (
     "metric",
     "n_pairs",
     "n_unpaired",
+    "n_requests",
+    "n_without_score",
+    "n_baseline_requests",
+    "n_baseline_without_score",
     "n_gained",
     "n_lost",
     "difference",
@@ -50,6 +53,10 @@ EFFECT_COLUMNS = (
     "p_value",
     "p_adjusted",
     "adjustment",
+    "family",
+    "n_family",
+    "p_equivalence",
+    "p_equivalence_adjusted",
     "odds_ratio",
     "odds_ratio_low",
     "odds_ratio_high",
@@ -64,8 +71,10 @@ _RESERVED = frozenset(
         "trial",
         "baseline",
         "n_items",
+        "n_units",
         "n_requests",
         "outcomes",
+        "without_score",
         "metrics",
         "by_dataset",
         "analyses",
@@ -102,7 +111,7 @@ def build_summary(
     adjustment: str = "holm",
     family: Sequence[str] = ("correct",),
     margin: float | None = 0.02,
-    max_error_rate: float = 0.05,
+    max_unpaired: float = 0.02,
     omnibus: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """
@@ -119,11 +128,11 @@ def build_summary(
     adjustment : str
         Method of `scripts.analysis.multiplicity.adjust`, or ``none``.
     family : sequence of str
-        Metrics whose p-values are adjusted; see `adjust_effects`.
+        Metrics of the declared family; see `scripts.reporting.family.judge_effects`.
     margin : float or None
         Half the width of the equivalence band, as a proportion; None: no effect is called equivalent.
-    max_error_rate : float
-        Largest share of items without a pair that leaves a comparison balanced.
+    max_unpaired : float
+        Largest share of one arm's requests without a score that leaves a comparison balanced.
     omnibus : sequence of mapping
         Tests of all trials at once, by dataset and metric.
 
@@ -139,20 +148,16 @@ def build_summary(
         bears the name of a field of the summary.
     """
     _check(trials, confidence_level)
-    effects = adjust_effects(
-        [_effect(trial.stats, row, max_error_rate) for trial in trials for row in trial.stats["effects"]],
+    effects = judge_effects(
+        [
+            _effect(trial.stats, row, max_unpaired, margin)
+            for trial in trials
+            for row in trial.stats["effects"]
+        ],
         adjustment=adjustment,
         family=family,
+        confidence_level=confidence_level,
     )
-    bounds = [
-        (row["equivalence_low"], row["equivalence_high"])
-        for trial in trials
-        for row in trial.stats["effects"]
-    ]
-    for effect, (low, high) in zip(effects, bounds, strict=True):
-        effect["verdict"] = _verdict(
-            effect, low=low, high=high, confidence_level=confidence_level, margin=margin
-        )
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
@@ -161,36 +166,6 @@ def build_summary(
         "effects": effects,
         "omnibus": [dict(test) for test in omnibus],
     }
-
-
-def adjust_effects(
-    effects: Sequence[Mapping[str, Any]], *, adjustment: str, family: Sequence[str]
-) -> list[dict[str, Any]]:
-    """
-    Add ``p_adjusted`` and ``adjustment`` to every effect.
-
-    The effects over all datasets of the metrics in `family`, of all trials, form one family; those
-    of each single dataset form a family of their own. Other metrics stay as they are.
-
-    Examples
-    --------
-    >>> rows = [{"dataset": "all", "metric": "correct", "p_value": p} for p in (0.01, 0.04)]
-    >>> [row["p_adjusted"] for row in adjust_effects(rows, adjustment="holm", family=["correct"])]
-    [0.02, 0.04]
-    """
-    adjusted = [{**effect, "p_adjusted": None, "adjustment": "none"} for effect in effects]
-    if adjustment == "none":
-        return adjusted
-    families: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for effect in adjusted:
-        if effect["metric"] in family:
-            families[effect["dataset"]].append(effect)
-    for rows in families.values():
-        p_values = adjust([row["p_value"] for row in rows], adjustment)
-        for row, p_adjusted in zip(rows, p_values, strict=True):
-            row["p_adjusted"] = finite(p_adjusted)
-            row["adjustment"] = "none" if row["p_adjusted"] is None else adjustment
-    return adjusted
 
 
 def leaderboard_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -229,9 +204,10 @@ def cost_per_correct(trial: Mapping[str, Any]) -> float | None:
     """Dollars for each correct answer of a trial of the summary; None when that is not known."""
     correct = trial["metrics"]["correct"]
     cost = trial["cost_usd"]
-    if cost is None or correct["mean"] is None or not trial["n_items"]:
+    n_units = trial.get("n_units") or trial["n_items"]
+    if cost is None or correct["mean"] is None or not n_units:
         return None
-    n_correct = correct["mean"] * correct["n"] * trial["n_requests"] / trial["n_items"]
+    n_correct = correct["mean"] * correct["n"] * trial["n_requests"] / n_units
     return float(cost / n_correct) if n_correct > 0 else None
 
 
@@ -264,8 +240,10 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         **others,
         "baseline": stats["baseline"],
         "n_items": stats["n_items"],
+        "n_units": stats.get("n_units"),
         "n_requests": stats["n_requests"],
         "outcomes": {outcome.value: stats["outcomes"].get(outcome.value, 0) for outcome in Outcome},
+        "without_score": {name: n for name, n in (stats.get("without_score") or {}).items() if n},
         "metrics": _metrics(stats["metrics"]),
         "by_dataset": {
             name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
@@ -291,21 +269,22 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _effect(stats: Mapping[str, Any], row: Mapping[str, Any], max_error_rate: float) -> dict[str, Any]:
-    unbalanced = unbalanced_reason(row["n_pairs"], row.get("n_unpaired") or 0, max_error_rate=max_error_rate)
+def _effect(
+    stats: Mapping[str, Any], row: Mapping[str, Any], max_unpaired: float, margin: float | None
+) -> dict[str, Any]:
+    unbalanced = _unbalanced(row, max_unpaired, margin)
     return {
         "trial": stats["trial"],
         "baseline": stats["baseline"],
         **{name: row[name] for name in ("dataset", "metric", "n_pairs")},
-        "n_unpaired": row.get("n_unpaired"),
+        **{name: row.get(name) for name in ("n_questions", "n_unpaired")},
         **{name: row[name] for name in ("n_gained", "n_lost")},
         **{name: finite(row[name]) for name in ("difference", "low", "high")},
         **{name: row[name] for name in ("interval_method", "test")},
         "p_value": finite(row["p_value"]),
-        "p_adjusted": None,
-        "adjustment": "none",
+        "is_p_floor": bool(row.get("is_p_floor")),
         "odds_ratio": _odds_ratio(row["odds_ratio"]),
-        "verdict": "inconclusive",
+        "requests": row.get("requests"),
         "unbalanced": unbalanced is not None,
         "unbalanced_reason": unbalanced,
         "sensitivity": row.get("sensitivity"),
@@ -313,34 +292,25 @@ def _effect(stats: Mapping[str, Any], row: Mapping[str, Any], max_error_rate: fl
     }
 
 
+def _unbalanced(row: Mapping[str, Any], max_unpaired: float, margin: float | None) -> str | None:
+    requests = row.get("requests")
+    if not requests:
+        return None
+    worst = (row.get("sensitivity") or {}).get("worst_case") or {}
+    reach = [finite(worst.get(case)) for case in CASES]
+    return unbalanced_reason(
+        Missing(**requests["trial"]),
+        Missing(**requests["baseline"]),
+        max_unpaired=max_unpaired,
+        reach=None if None in reach else cast(tuple[float, float, float], tuple(reach)),
+        margin=margin,
+    )
+
+
 def _odds_ratio(ratio: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if ratio is None:
         return None
     return {**{name: finite(ratio[name]) for name in ("estimate", "low", "high")}, "method": ratio["method"]}
-
-
-def _verdict(
-    effect: Mapping[str, Any], *, low: Any, high: Any, confidence_level: float, margin: float | None
-) -> str:
-    p_adjusted = effect["p_adjusted"]
-    return verdict(
-        difference=effect["difference"],
-        p_value=effect["p_value"] if p_adjusted is None else p_adjusted,
-        confidence_level=confidence_level,
-        equivalence_low=finite(low),
-        equivalence_high=finite(high),
-        margin=margin,
-        higher_is_better=metrics.higher_is_better(effect["metric"]),
-        is_unbalanced=effect["unbalanced"],
-        worst_case=_worst_case(effect["sensitivity"]),
-    )
-
-
-def _worst_case(sensitivity: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Bounds of the difference whatever the missing values are, where they have been computed."""
-    bounds = (sensitivity or {}).get("worst_case") or {}
-    low, high = finite(bounds.get("low")), finite(bounds.get("high"))
-    return None if low is None or high is None else (low, high)
 
 
 def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
@@ -366,8 +336,14 @@ def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
 def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out an effect as a row with the columns of `EFFECT_COLUMNS`."""
     ratio = effect["odds_ratio"] or {"estimate": None, "low": None, "high": None, "method": None}
+    requests = effect.get("requests") or {"trial": {}, "baseline": {}}
     return {
         **{name: effect.get(name) for name in EFFECT_COLUMNS},
+        **{name: requests["trial"].get(name) for name in ("n_requests", "n_without_score")},
+        **{
+            f"n_baseline_{name}": requests["baseline"].get(f"n_{name}")
+            for name in ("requests", "without_score")
+        },
         "odds_ratio": ratio["estimate"],
         "odds_ratio_low": ratio["low"],
         "odds_ratio_high": ratio["high"],

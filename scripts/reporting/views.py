@@ -8,7 +8,17 @@ from urllib.parse import quote
 
 from scripts.comparison import metrics
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, figures, robustness, sentences, spending, summary, trial_notes
+from scripts.reporting import (
+    drawings,
+    embed,
+    figures,
+    gaps,
+    robustness,
+    sentences,
+    spending,
+    summary,
+    trial_notes,
+)
 from scripts.reporting.examples import group_examples
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.page_content import ExampleGroup, RunPage, TrialPage
@@ -69,8 +79,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "findings": found[:MAX_FINDINGS],
         "further_findings": found[MAX_FINDINGS:],
         "uncompared": _uncompared(ranked),
-        "gaps": sentences.comparison_gaps(
-            overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
+        "gaps": gaps.comparison_gaps(
+            overall, headline, without_score={trial["trial"]: trial["without_score"] for trial in ranked}
         ),
         "omnibus": sentences.omnibus_words(
             page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
@@ -131,9 +141,6 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "stats": stats,
         "headline": headline,
         "correct": correct,
-        "bounds": None
-        if correct is None or "bounds" in stats
-        else sentences.worst_case(correct, stats["n_items"]),
         "scores": _score_rows(stats),
         "forest": figures.forest(effects, group="dataset", margin=page.equivalence_margin)
         if effects
@@ -146,9 +153,10 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "risk": trial_notes.risk_drawing(stats),
         "subgroups": _subgroups(effects, stats["confidence_level"]),
         "checks": _checks(headline, effects, stats["confidence_level"]),
-        "gaps": sentences.comparison_gaps(
+        "gaps": gaps.comparison_gaps(
             ({**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in effects[:1]),
             effects[0]["metric"] if effects else "",
+            without_score={stats["trial"]: stats.get("without_score") or {}},
         ),
         "stack": figures.stack(stats["outcomes"]),
         "drawings": _trial_drawings(page),
@@ -286,12 +294,12 @@ def _forests(overall: Sequence[Mapping[str, Any]], page: RunPage) -> list[tuple[
 
 
 def _bounds(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, float, float]]:
-    """Trials with items that have no score: how many, and the mean at worst and at best."""
+    """Trials that lack scores: for how many questions, and the mean at worst and at best."""
     rows = []
     for trial in trials:
-        metric = trial["metrics"]["correct"]
-        if limits := sentences.worst_case(metric, trial["n_items"]):
-            rows.append((trial["trial"], trial["n_items"] - metric["n"], *limits))
+        part = (trial["analyses"].get("bounds") or {}).get("correct") or {}
+        if part.get("n_incomplete") and finite(part["lowest"]) is not None:
+            rows.append((trial["trial"], part["n_incomplete"], part["lowest"], part["highest"]))
     return rows
 
 

@@ -58,8 +58,6 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         about |= {"stats": config["stats"], "seed": config["seed"]}
         if unit:
             about |= {"items_budget": items_budget(len(settings.trials))}
-        else:
-            about |= {"max_error_rate": config["max_error_rate"]}  # what is called unbalanced
         trials = settings.trials if not unit else (settings.trial_by_name[unit],)
         about |= {"trials": [_trial_facts(trial) for trial in trials]}
     return digest(about)

@@ -46,10 +46,10 @@ class Bench:
             pq.write_table(table, path)
             self.prepared.append(path)
 
-    def write(self, name, rows):
-        """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
+    def write(self, name, rows, keys=None):
+        """Rows, and their request keys: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
-        frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys)
         for metric in NAMES[1:]:
             frame[metric] = math.nan
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
@@ -58,10 +58,10 @@ class Bench:
         pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
         return path
 
-    def stats(self, new, old=None, *, trial=TRIAL, name="stats"):
+    def stats(self, new, old=None, *, trial=TRIAL, name="stats", keys=None):
         out = self.root / f"{name}.json"
-        baseline = None if old is None else self.write("old", old)
-        stats_trial(self.settings, trial, self.write("new", new), baseline, self.prepared, out=out)
+        baseline = None if old is None else self.write("old", old, keys)
+        stats_trial(self.settings, trial, self.write("new", new, keys), baseline, self.prepared, out=out)
         return json.loads(out.read_text())
 
 
@@ -96,7 +96,11 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
     for trial, column in zip(settings.trials, values, strict=True):
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(n_items)], "correct": column})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
+            dataset="d",
+            replicate=0,
+            request_key=None,
+            outcome="answered",
+            **dict.fromkeys(NAMES[1:], math.nan),
         )
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"

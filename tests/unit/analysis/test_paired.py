@@ -44,6 +44,7 @@ def test_no_pairs_give_no_number(trial: list[float], baseline: list[float], n_un
         interval_method="none: no pairs",
         test="none: no pairs",
         p_value=None,
+        is_p_floor=False,
         odds_ratio=None,
         equivalence_low=None,
         equivalence_high=None,

@@ -56,23 +56,16 @@ def test_what_does_not_apply_is_one_line_and_no_row():
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "survives", "said"),
-    [
-        (("better", "better", "better"), True, "better in every case"),
-        (
-            ("worse", "better", "better"),
-            False,
-            "worse at the lowest, better as observed, better at the highest",
-        ),
-    ],
+    ("survives", "said"), [(True, "the sign is the same throughout"), (False, "the sign may change")]
 )
-def test_the_worst_case_says_whether_the_verdict_survives(verdicts, survives, said):
+def test_the_worst_case_says_whether_the_sign_survives(survives, said):
     effect = examined_effect(n_missing=4)
-    effect["sensitivity"]["worst_case"] |= {"verdicts": verdicts, "verdict_survives": survives}
+    effect["sensitivity"]["worst_case"] |= {"sign_survives": survives, "p_lowest": 0.2, "p_highest": 0.01}
 
     answers, _ = _answers(effect)
 
-    assert answers["Whatever the missing answers were (4 questions of 60)?"].endswith(said)
+    answer = answers["Whatever the missing answers were (4 questions of 60)?"]
+    assert answer.endswith(f"{said}; p = 0.200 at the lowest, p = 0.010 at the highest")
 
 
 def test_an_effect_without_other_methods_has_no_table():
@@ -91,7 +84,7 @@ def test_an_unbalanced_finding_says_what_the_missing_answers_could_have_been():
 
     text = Page(render_run_page(_run(effect))).text
 
-    assert "Unbalanced: 12 of 60 items have no pair" in text
+    assert "Unbalanced: 12 of 60 requests of the trial have no score" in text
     assert f"is between {points(worst['lowest'])} and {points(worst['highest'])} points" in text
 
 

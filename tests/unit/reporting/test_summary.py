@@ -44,34 +44,41 @@ def test_benjamini_hochberg_runs_its_minimum_from_the_largest_p_value():
     assert pytest.approx([0.187, 3e-8, 0.03]) == [effect["p_adjusted"] for effect in effects]
 
 
-def test_each_dataset_is_a_family_of_its_own():
+def test_all_datasets_together_and_each_are_one_family():
     results = _with_effects(
-        [synthetic.effect(0.02), synthetic.effect(0.03, dataset="a"), synthetic.effect(0.01, dataset="b")],
-        [synthetic.effect(0.01), synthetic.effect(0.04, dataset="a")],
+        [synthetic.effect(0.02), synthetic.effect(0.03, dataset="a"), synthetic.effect(0.001, dataset="b")],
+        [synthetic.effect(0.01), synthetic.effect(0.04, dataset="a"), synthetic.effect(0.9, dataset="b")],
     )
 
-    seen = [(row["dataset"], row["p_adjusted"]) for row in _summary(results)["effects"]]
+    effects = _summary(results)["effects"]
 
-    assert [
-        ("all", 0.02),
-        ("a", pytest.approx(0.06)),
-        ("b", 0.01),
-        ("all", 0.02),
-        ("a", pytest.approx(0.06)),
-    ] == seen
+    # R: p.adjust(c(0.02, 0.03, 0.001, 0.01, 0.04, 0.9), "holm")
+    expected = [0.08, 0.09, 0.006, 0.05, 0.09, 0.9]
+    assert [row["p_adjusted"] for row in effects] == pytest.approx(expected)
+    assert {row["n_family"] for row in effects} == {6}
 
 
-def test_metrics_of_the_family_are_adjusted_together_and_others_are_left_alone():
+def test_the_only_dataset_counts_once():
+    results = _with_effects(*[[synthetic.effect(p), synthetic.effect(p, dataset="a")] for p in (0.01, 0.03)])
+
+    effects = _summary(results)["effects"]
+
+    assert [row["p_adjusted"] for row in effects] == [0.02, 0.02, 0.03, 0.03]
+    assert {row["n_family"] for row in effects} == {2}
+
+
+def test_metrics_of_the_family_are_adjusted_together_and_the_others_among_themselves():
     rows = [
         synthetic.effect(0.01),
         synthetic.effect(0.03, metric="f1"),
+        synthetic.effect(0.02, metric="false_answer"),
         synthetic.effect(0.0001, metric="abstained"),
     ]
 
     effects = _summary(_with_effects(rows), family=("correct", "f1"))["effects"]
 
-    assert [effect["p_adjusted"] for effect in effects] == [0.02, 0.03, None]
-    assert [effect["adjustment"] for effect in effects] == ["holm", "holm", "none"]
+    assert [effect["p_adjusted"] for effect in effects] == [0.02, 0.03, 0.02, 0.0002]
+    assert [effect["family"] for effect in effects] == ["declared"] * 2 + ["exploratory"] * 2
 
 
 def test_an_effect_without_a_p_value_does_not_count_in_the_family():
@@ -100,11 +107,15 @@ def test_more_false_answers_are_worse(metric, expected):
     assert expected == _summary(results)["effects"][0]["verdict"]
 
 
-def test_without_a_margin_nothing_is_equivalent():
-    row = {**synthetic.effect(0.9, difference=0.0), "equivalence_low": -0.01, "equivalence_high": 0.01}
+def test_equivalence_is_adjusted_within_the_family():
+    rows = [synthetic.effect(0.9, difference=0.0, p_equivalence=p) for p in (0.03, 0.04)]
 
-    assert _summary(_with_effects([row]))["effects"][0]["verdict"] == "equivalent"
-    assert _summary(_with_effects([row]), margin=None)["effects"][0]["verdict"] == "inconclusive"
+    alone = _summary(_with_effects(rows[:1]))["effects"]
+    both = _summary(_with_effects(*[[row] for row in rows]))["effects"]
+
+    assert [row["verdict"] for row in alone] == ["equivalent"]
+    assert [row["p_equivalence_adjusted"] for row in both] == [0.06, 0.06]
+    assert [row["verdict"] for row in both] == ["inconclusive"] * 2
 
 
 def test_the_summary_has_the_fields_of_the_contract():
@@ -122,31 +133,57 @@ def test_the_summary_has_the_fields_of_the_contract():
     )
     contract += " p_value p_adjusted adjustment odds_ratio verdict"
     added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
+    added += " is_p_floor n_questions requests family n_family p_equivalence p_equivalence_adjusted verdicts"
     assert {*contract.split(), *added.split()} == set(summary["effects"][0])
 
 
-def test_a_comparison_with_too_few_pairs_has_no_significant_verdict():
-    row = {**synthetic.effect(0.001), "n_pairs": 90, "n_unpaired": 10}
+def _missing(n, *, p_lowest, p_highest, p_value=0.001):
+    worst = {"n_incomplete": n, "lowest": 0.05 - n / 100, "observed": 0.05, "highest": 0.05 + n / 100}
+    worst |= {"p_lowest": p_lowest, "p_highest": p_highest, "low": None, "high": None}
+    arms = {"trial": {"n_requests": 100, "n_without_score": n}}
+    arms["baseline"] = {"n_requests": 100, "n_without_score": 0}
+    return {**synthetic.effect(p_value), "requests": arms, "sensitivity": {"worst_case": worst}}
+
+
+def test_requests_without_a_score_make_a_comparison_unbalanced():
+    row = _missing(10, p_lowest=0.9, p_highest=0.0001)
 
     (effect,) = _summary(_with_effects([row]))["effects"]
 
     assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
-    reason = "10 of 100 items have no pair, which is more than max_error_rate (5%)"
+    reason = "10 of 100 requests of the trial have no score, which is more than max_unpaired (2%)"
     assert effect["unbalanced_reason"] == reason
-    (allowed,) = _summary(_with_effects([row]), max_error_rate=0.1)["effects"]
-    assert (allowed["unbalanced"], allowed["unbalanced_reason"]) == (False, None)
-    assert allowed["verdict"] == "better"
+    (allowed,) = _summary(_with_effects([row]), max_unpaired=0.1)["effects"]
+    assert "could move the difference" in allowed["unbalanced_reason"]
+    assert allowed["verdict"] == "inconclusive"
 
 
-@pytest.mark.parametrize(("worst_case", "verdict"), [((0.01, 0.2), "better"), ((-0.01, 0.2), "inconclusive")])
-def test_the_worst_case_can_bear_an_unbalanced_verdict_out(worst_case, verdict):
-    bounds = dict(zip(("low", "high"), worst_case, strict=True))
-    row = {**synthetic.effect(0.001), "n_unpaired": 10, "sensitivity": {"worst_case": bounds}}
+@pytest.mark.parametrize(("p_lowest", "verdict"), [(0.04, "better"), (0.06, "inconclusive")])
+@pytest.mark.parametrize("n", [1, 3])
+def test_whatever_is_missing_the_worst_case_must_bear_the_verdict_out(n, p_lowest, verdict):
+    row = _missing(n, p_lowest=p_lowest, p_highest=0.0001)
 
     (effect,) = _summary(_with_effects([row]))["effects"]
 
-    assert (effect["unbalanced"], effect["verdict"]) == (True, verdict)
-    assert effect["sensitivity"] == {"worst_case": bounds}
+    assert effect["verdict"] == verdict
+    assert effect["verdicts"] == {"lowest": verdict, "observed": "better", "highest": "better"}
+
+
+def test_the_worst_cases_of_a_family_are_adjusted_together():
+    rows = [_missing(1, p_lowest=p, p_highest=0.0001) for p in (0.03, 0.04)]
+
+    assert [row["verdict"] for row in _summary(_with_effects(*[[row] for row in rows]))["effects"]] == [
+        "inconclusive",
+        "inconclusive",
+    ]
+
+
+def test_a_comparison_with_missing_scores_and_no_worst_case_has_no_verdict():
+    row = {**_missing(10, p_lowest=0.9, p_highest=0.9), "sensitivity": None}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
 
 
 def test_the_tests_of_all_trials_stand_in_the_summary():
