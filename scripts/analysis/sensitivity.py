@@ -165,9 +165,9 @@ def _mid_p(pairs: Pairs) -> Test:
 def _unit_differences(pairs: Pairs) -> tuple[arrays.FloatArray, str]:
     """One difference for each independent unit, and what to add to a method's name."""
     if not pairs.is_clustered:
-        return np.round(pairs.differences, 12), ""
+        return pairs.differences, ""
     totals = pairs.totals
-    return np.round(totals.sign * totals.sums / totals.sizes, 12), ", on cluster means"
+    return totals.sign * totals.sums / totals.sizes, ", on cluster means"
 
 
 def _wilcoxon(pairs: Pairs) -> SignedRankTest:
