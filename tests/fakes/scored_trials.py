@@ -47,7 +47,7 @@ class Bench:
             self.prepared.append(path)
 
     def write(self, name, rows, keys=None):
-        """Rows, and their request keys: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
+        """Rows of dataset, item, replicate, outcome, correct (false_answer, abstained), and their keys."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
         frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys)
         for metric in NAMES[1:]:
