@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import scripts
+from scripts.comparison import metrics
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
 from scripts.comparison.omnibus import compare_all
+from scripts.comparison.run_scores import RunScores, read_run_scores
+from scripts.comparison.simultaneous import Key, simultaneous_intervals
 from scripts.errors import user_errors
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
@@ -89,6 +92,7 @@ def report_run(settings: Settings, *, out: Path) -> None:
     """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
+    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), metrics.COMPARED)
     summary = build_summary(
         results,
         run_id=settings.run_id,
@@ -97,7 +101,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
         family=options["family"],
         margin=options["equivalence_margin"],
         max_unpaired=options["max_unpaired"],
-        omnibus=compare_all(settings),
+        omnibus=compare_all(scores),
+        simultaneous=_simultaneous(settings, scores),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}
     summary |= summarise_costs(summary, costs)
@@ -119,6 +124,21 @@ def report_run(settings: Settings, *, out: Path) -> None:
     for name, drawing in run_drawings(page).items():
         write_text(settings.paths.figure(name), render_drawing(drawing))
     write_text(out, render_run_page(page))
+
+
+def _simultaneous(settings: Settings, scores: RunScores) -> dict[Key, dict[str, Any]]:
+    """Give simultaneous intervals where the verdicts bound the chance of any false one, as they do."""
+    options = settings.config["stats"]
+    if options["adjustment"] not in ("holm", "bonferroni"):
+        return {}
+    return simultaneous_intervals(
+        scores,
+        settings.trials,
+        options["family"],
+        confidence_level=options["confidence_level"],
+        resamples=options["resamples"],
+        seed=settings.config["seed"],
+    )
 
 
 def _prepared(settings: Settings) -> list[Path]:

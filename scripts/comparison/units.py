@@ -52,7 +52,7 @@ def merge_units(
     >>> merged["correct"].tolist(), units["n_items"].tolist()
     ([0.5, 1.0], [2, 1])
     """
-    shared = _shared_requests(trials, items)
+    shared = request_groups(trials, items)
     if shared is None:
         return [_without_keys(rows) for rows in trials], items.assign(**{N_ITEMS: 1})
     units = _name_units(items, shared)
@@ -72,22 +72,21 @@ def join_clusters(trials: Sequence[pd.DataFrame], items: pd.DataFrame) -> pd.Ser
     """
     import pandas as pd
 
-    shared = _shared_requests(trials, items)
+    shared = request_groups(trials, items)
     clusters: pd.Series[int] = items.set_index(KEY)["cluster"]
     if shared is None:
         return clusters
-    joined: pd.Series[int] = pd.Series(_cluster_codes(items, shared), index=clusters.index)
-    return joined
+    joined = join_labels(shared, items["cluster"].to_numpy())
+    found: pd.Series[int] = pd.Series(joined, index=clusters.index)
+    return found
 
 
-def _cluster_codes(items: pd.DataFrame, shared: NDArray[np.int64]) -> NDArray[np.int64]:
-    import numpy as np
+def request_groups(trials: Sequence[pd.DataFrame], items: pd.DataFrame) -> NDArray[np.int64] | None:
+    """
+    Number the groups of questions that requests connect, shape (n_items,); None: nothing is shared.
 
-    return _connect(shared, np.arange(len(items)), items["cluster"].to_numpy())
-
-
-def _shared_requests(trials: Sequence[pd.DataFrame], items: pd.DataFrame) -> NDArray[np.int64] | None:
-    """Number the groups of questions that requests connect, one per question; None: nothing is shared."""
+    Parameters: see `merge_units`.
+    """
     import numpy as np
     import pandas as pd
 
@@ -106,6 +105,26 @@ def _shared_requests(trials: Sequence[pd.DataFrame], items: pd.DataFrame) -> NDA
     for rows_of, keys in edges:
         groups = _connect(groups, rows_of, keys)
     return groups if groups.max() + 1 < len(items) else None
+
+
+def join_labels(*labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """
+    Number the groups of things that any of the labels put together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> join_labels(np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])).tolist()
+    [0, 0, 0, 1]
+    """
+    import numpy as np
+
+    first, *rest = labels
+    groups = np.unique(first, return_inverse=True)[1].astype(np.int64)
+    for others in rest:
+        codes = np.unique(others, return_inverse=True)[1].astype(np.int64)
+        groups = _connect(groups, np.arange(len(groups)), codes)
+    return groups
 
 
 def _connect(
@@ -142,7 +161,7 @@ def _merge_rows(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _merge_items(items: pd.DataFrame, units: pd.DataFrame, shared: NDArray[np.int64]) -> pd.DataFrame:
-    clusters = _cluster_codes(items, shared)
+    clusters = join_labels(shared, items["cluster"].to_numpy())
     sizes = units.groupby(["dataset", "unit"])["item_id"].transform("size")
     merged: pd.DataFrame = items.assign(cluster=clusters, **{N_ITEMS: sizes.to_numpy()})
     return merged[(units["item_id"] == units["unit"]).to_numpy()].reset_index(drop=True)

@@ -26,6 +26,8 @@ def judge_effects(
     adjustment: str,
     family: Sequence[str],
     confidence_level: float,
+    margin: float | None = None,
+    simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] | None = None,
 ) -> list[Effect]:
     """
     Adjust the p-values of a run's effects for each other, and give each effect its verdict.
@@ -42,12 +44,17 @@ def judge_effects(
         adjusted together; those of the other metrics form the exploratory family.
     confidence_level : float
         Of the run.
+    margin : float or None
+        Half the width of the equivalence band.
+    simultaneous : mapping, optional
+        By trial, dataset and metric, an interval that holds together with those of the whole family.
 
     Returns
     -------
     list of dict
         The effects with ``p_adjusted``, ``adjustment``, ``family``, ``n_family``, ``p_equivalence``,
-        ``p_equivalence_adjusted``, ``verdict``, and ``verdicts`` in the three cases of the missing scores.
+        ``p_equivalence_adjusted``, ``verdict``, ``verdicts`` in the three cases of the missing scores, and
+        ``simultaneous``: the interval, made to agree with the verdict on the scores that are there.
 
     Examples
     --------
@@ -60,7 +67,38 @@ def judge_effects(
     judged: list[Effect] = [dict(effect) for effect in effects]
     for name, members in _families(judged, family).items():
         _judge_family(members, name, adjustment, confidence_level)
+    for effect in judged:
+        key = str(effect["trial"]), str(effect["dataset"]), str(effect["metric"])
+        found = (simultaneous or {}).get(key)
+        effect["simultaneous"] = None if found is None else agreeing(found, effect, margin)
     return judged
+
+
+def agreeing(interval: Mapping[str, Any], effect: Mapping[str, Any], margin: float | None) -> dict[str, Any]:
+    """
+    End a simultaneous interval where the verdict has its limit, if the two differ.
+
+    The verdict is by tests of its own, step by step: it may call a difference clear whose interval still
+    holds zero, which then ends there, or one unclear whose interval does not, which then reaches to zero.
+
+    Examples
+    --------
+    >>> effect = {"difference": 0.05, "verdicts": {"observed": "better"}}
+    >>> agreeing({"low": -0.001, "high": 0.1, "method": "max-t"}, effect, 0.02)
+    {'low': 0.0, 'high': 0.1, 'method': 'max-t, ended where the verdict has its limit'}
+    """
+    low, high = finite(interval["low"]), finite(interval["high"])
+    if low is None or high is None:
+        return {"low": None, "high": None, "method": interval["method"]}
+    word = effect["verdicts"]["observed"]
+    if word in ("better", "worse"):
+        ends = (max(low, 0.0), high) if effect["difference"] > 0 else (low, min(high, 0.0))
+    else:
+        ends = min(low, 0.0), max(high, 0.0)
+        if word == "equivalent" and margin is not None:
+            ends = max(ends[0], -margin), min(ends[1], margin)
+    note = "" if ends == (low, high) else ", ended where the verdict has its limit"
+    return {"low": ends[0], "high": ends[1], "method": f"{interval['method']}{note}"}
 
 
 def _families(effects: Iterable[Effect], family: Sequence[str]) -> dict[str, list[Effect]]:

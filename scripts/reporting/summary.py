@@ -49,6 +49,8 @@ EFFECT_COLUMNS = (
     "low",
     "high",
     "interval_method",
+    "simultaneous_low",
+    "simultaneous_high",
     "test",
     "p_value",
     "p_adjusted",
@@ -113,6 +115,7 @@ def build_summary(
     margin: float | None = 0.02,
     max_unpaired: float = 0.02,
     omnibus: Sequence[Mapping[str, Any]] = (),
+    simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """
     Put every trial of a run together and adjust its p-values for each other.
@@ -135,6 +138,8 @@ def build_summary(
         Largest share of one arm's requests without a score that leaves a comparison balanced.
     omnibus : sequence of mapping
         Tests of all trials at once, by dataset and metric.
+    simultaneous : mapping, optional
+        By trial, dataset and metric, an interval that holds together with all others of the family.
 
     Returns
     -------
@@ -157,6 +162,8 @@ def build_summary(
         adjustment=adjustment,
         family=family,
         confidence_level=confidence_level,
+        margin=margin,
+        simultaneous=simultaneous,
     )
     return {
         "schema_version": SCHEMA_VERSION,
@@ -337,6 +344,7 @@ def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out an effect as a row with the columns of `EFFECT_COLUMNS`."""
     ratio = effect["odds_ratio"] or {"estimate": None, "low": None, "high": None, "method": None}
     requests = effect.get("requests") or {"trial": {}, "baseline": {}}
+    together = effect.get("simultaneous") or {}
     return {
         **{name: effect.get(name) for name in EFFECT_COLUMNS},
         **{name: requests["trial"].get(name) for name in ("n_requests", "n_without_score")},
@@ -344,6 +352,7 @@ def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
             f"n_baseline_{name}": requests["baseline"].get(f"n_{name}")
             for name in ("requests", "without_score")
         },
+        **{f"simultaneous_{name}": together.get(name) for name in ("low", "high")},
         "odds_ratio": ratio["estimate"],
         "odds_ratio_low": ratio["low"],
         "odds_ratio_high": ratio["high"],

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.comparison.metrics import NAMES
+from scripts.comparison.metrics import COMPARED, NAMES
+from scripts.comparison.run_scores import RunScores, read_run_scores
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
 from scripts.records import Item, Trial
@@ -118,3 +119,9 @@ NAN = math.nan
 def with_abstentions(values, abstained, *, dataset="d"):
     """Rows of items that can be answered; an abstention is wrong on them."""
     return [(*row, NAN, silent) for row, silent in zip(rows(values, dataset=dataset), abstained, strict=True)]
+
+
+def scores_of(settings: Settings, *metrics: str) -> RunScores:
+    """Scores of all trials of such a run."""
+    prepared = settings.paths.prepared(settings.config["datasets"])
+    return read_run_scores(settings.trials, settings.paths, prepared, metrics or COMPARED)
