@@ -9,7 +9,7 @@ from scripts.analysis.pairs import pair_up
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.simultaneous import FamilyMember, family_member, simultaneous_effects
 from scripts.comparison import metrics
-from scripts.comparison.item_scores import ALL, KEY
+from scripts.comparison.item_scores import KEY
 from scripts.comparison.run_scores import RunScores, asked_of
 from scripts.records import Trial
 
@@ -83,7 +83,11 @@ def _members(
             units = scores.side_by_side(metric, names)
             for dataset in scores.datasets():
                 part = asked_of(units, names, dataset)
-                codes = clusters.loc[list(part[KEY].itertuples(index=False, name=None))].to_numpy(np.int64)
+                codes = (
+                    clusters.loc[list(part[KEY].itertuples(index=False, name=None))]
+                    .to_numpy()
+                    .astype(np.int64)
+                )
                 pairs = pair_up(part[trial.name], part[trial.baseline])
                 if pairs.n:
                     bounds = (smallest - largest, largest - smallest)
