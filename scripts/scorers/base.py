@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 from scripts.records import Item
@@ -24,6 +25,19 @@ class Score:
     """1 if an unanswerable item was answered; NaN on answerable items."""
     unsupported: float = math.nan
     """1 if too little of the answer is found in the item's context; NaN without one or when abstained."""
+    unread: float = math.nan
+    """1 if there is a text but no answer in it, 0 if an answer was read; NaN without a text."""
+    read: str | None = None
+    """What the scorer took for the answer."""
+    more: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Further metrics of a scorer, by name."""
+
+
+NO_TEXT = Score(correct=math.nan)
+"""The score of a reply without a text: none."""
+
+UNREAD = Score(correct=math.nan, unread=1.0)
+"""The score of a text in which no answer could be read: it is not wrong, it is unread."""
 
 
 class Scorer(Protocol):
@@ -87,8 +101,9 @@ def judge(
 
     Examples
     --------
-    >>> judge(Item("q1", "Who?", ()), abstained=True, correct=False, f1=0.0)
-    Score(correct=1.0, f1=1.0, abstained=1.0, false_answer=0.0, unsupported=nan)
+    >>> score = judge(Item("q1", "Who?", ()), abstained=True, correct=False, f1=0.0)
+    >>> score.correct, score.f1, score.abstained, score.false_answer
+    (1.0, 1.0, 1.0, 0.0)
     """
     if not is_unanswerable(item):
         return Score(float(correct), f1, float(abstained), math.nan, unsupported)

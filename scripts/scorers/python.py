@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from scripts.comparison.metrics import NAMES
 from scripts.records import Item
@@ -39,8 +39,9 @@ class PythonScorer:
 
     Examples
     --------
-    >>> PythonScorer("operator:is_not").score("unknown", Item("q1", "Who?", ("Ada",)))
-    Score(correct=1.0, f1=nan, abstained=1.0, false_answer=nan, unsupported=nan)
+    >>> score = PythonScorer("operator:is_not").score("unknown", Item("q1", "Who?", ("Ada",)))
+    >>> score.correct, score.f1, score.abstained
+    (1.0, nan, 1.0)
     """
 
     function: str
@@ -69,7 +70,8 @@ class PythonScorer:
             raise ValueError(f"scorer python:{self.function}, item {item.id!r}: {error}") from None
         abstained = is_abstention(text, self.abstention_phrases)
         default = judge(item, abstained=abstained, correct=False)
-        return dataclasses.replace(default, **{"correct": math.nan, "f1": math.nan, **given})
+        values: dict[str, Any] = {"correct": math.nan, "f1": math.nan, **given}
+        return dataclasses.replace(default, **values)
 
 
 def _load(function: str) -> Callable[[str, Item], object]:
@@ -122,12 +124,11 @@ def _metrics(returned: object) -> dict[str, float]:
 
 def _checked(score: Score) -> Score:
     given = {name: getattr(score, name) for name in NAMES}
-    return Score(
-        **{
-            name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)
-            for name, value in given.items()
-        }
-    )
+    checked: dict[str, Any] = {
+        name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)
+        for name, value in given.items()
+    }
+    return dataclasses.replace(score, **checked)
 
 
 def _in_unit(value: object, name: str) -> float:

@@ -26,8 +26,9 @@ class ShortAnswer:
     Examples
     --------
     >>> item = Item("q1", "Which city?", ("Paris",), context="Paris is the capital of France.")
-    >>> ShortAnswer().score("paris.", item)
-    Score(correct=1.0, f1=1.0, abstained=0.0, false_answer=nan, unsupported=0.0)
+    >>> score = ShortAnswer().score("paris.", item)
+    >>> score.correct, score.f1, score.abstained, score.unsupported
+    (1.0, 1.0, 0.0, 0.0)
     """
 
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES

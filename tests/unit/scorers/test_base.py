@@ -17,7 +17,7 @@ UNANSWERABLE = Item("q2", "Who?", (), is_unanswerable=True)
 
 
 def test_the_metrics_are_the_fields_of_a_score() -> None:
-    assert tuple(field.name for field in dataclasses.fields(Score)) == NAMES
+    assert tuple(field.name for field in dataclasses.fields(Score)) == (*NAMES, "read", "more")
 
 
 @pytest.mark.parametrize(
