@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def simultaneous_intervals(
     Returns
     -------
     dict
-        ``low``, ``high`` and ``method`` by trial, dataset and metric; nothing with fewer than two comparisons.
+        ``low``, ``high`` and ``method`` by trial, dataset and metric; empty with fewer than two comparisons.
     """
     members = dict(_members(scores, trials, family))
     if len(members) < 2:
@@ -75,7 +76,7 @@ def _members(
 
     clusters = scores.clusters
     for metric in family:
-        smallest, largest = metrics.BY_NAME[metric].range
+        smallest, largest = metrics.BY_NAME[metric].range or (-math.inf, math.inf)
         for trial in trials:
             if trial.baseline is None:
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.analysis.multiplicity import adjust
 from scripts.analysis.verdicts import Verdict, common_verdict, verdict
-from scripts.comparison.metrics import higher_is_better
+from scripts.comparison.metrics import USAGE, Better
 from scripts.reporting.tables import finite
 
 ALL = "all"
@@ -41,7 +41,8 @@ def judge_effects(
         Method of `scripts.analysis.multiplicity.adjust`, or ``none``.
     family : sequence of str
         Metrics of the declared family: their effects, over all datasets and over each, of all trials, are
-        adjusted together; those of the other metrics form the exploratory family.
+        adjusted together; those of the other scores form the exploratory family, those of length and cost the
+        family of usage.
     confidence_level : float
         Of the run.
     margin : float or None
@@ -104,8 +105,14 @@ def agreeing(interval: Mapping[str, Any], effect: Mapping[str, Any], margin: flo
 def _families(effects: Iterable[Effect], family: Sequence[str]) -> dict[str, list[Effect]]:
     families: dict[str, list[Effect]] = defaultdict(list)
     for effect in effects:
-        families["declared" if effect["metric"] in family else "exploratory"].append(effect)
+        families[_family_of(effect["metric"], family)].append(effect)
     return families
+
+
+def _family_of(metric: str, family: Sequence[str]) -> str:
+    if metric in family:
+        return "declared"
+    return "usage" if metric in (other.name for other in USAGE) else "exploratory"
 
 
 def _judge_family(members: list[Effect], name: str, adjustment: str, confidence_level: float) -> None:
@@ -120,11 +127,11 @@ def _judge_family(members: list[Effect], name: str, adjustment: str, confidence_
         is_adjusted = adjustment != "none" and p_adjusted is not None
         verdicts: list[Verdict] = [
             verdict(
-                difference=_difference(effect, case),
+                difference=None if effect.get("better") == Better.NONE else _difference(effect, case),
                 p_value=p_values[case][key],
                 p_equivalence=p_equivalences[case][key],
                 confidence_level=confidence_level,
-                higher_is_better=higher_is_better(effect["metric"]),
+                higher_is_better=effect.get("better") != Better.LOWER,
             )
             for case in CASES
         ]

@@ -273,6 +273,7 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
         "method": metric["method"],
         "n": metric["n"],
         "n_clusters": metric.get("n_clusters"),
+        **{name: metric.get(name) for name in ("better", "is_share", "unit")},
     }
 
 
@@ -283,7 +284,9 @@ def _effect(
     return {
         "trial": stats["trial"],
         "baseline": stats["baseline"],
-        **{name: row[name] for name in ("dataset", "metric", "n_pairs")},
+        **{name: row[name] for name in ("dataset", "metric")},
+        **{name: row.get(name) for name in ("better", "is_share", "unit")},
+        "n_pairs": row["n_pairs"],
         **{name: row.get(name) for name in ("n_questions", "n_unpaired")},
         **{name: row[name] for name in ("n_gained", "n_lost")},
         **{name: finite(row[name]) for name in ("difference", "low", "high")},

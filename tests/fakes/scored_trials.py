@@ -14,9 +14,10 @@ from scripts.comparison.metrics import COMPARED, NAMES
 from scripts.comparison.run_scores import RunScores, read_run_scores
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
+from scripts.parse import outcomes_schema
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
-from scripts.stats import stats_trial
+from scripts.stats import ArmFiles, stats_trial
 from tests.fakes.sending_fakes import make_settings
 
 TRIAL = Trial("new", "m", "p", {}, baseline="old")
@@ -57,13 +58,30 @@ class Bench:
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
         path = self.root / f"{name}.scores.parquet"
         pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
-        return path
+        return ArmFiles(path, write_outcomes(self.root / f"{name}.outcomes.parquet", frame), None)
 
     def stats(self, new, old=None, *, trial=TRIAL, name="stats", keys=None):
         out = self.root / f"{name}.json"
         baseline = None if old is None else self.write("old", old, keys)
         stats_trial(self.settings, trial, self.write("new", new, keys), baseline, self.prepared, out=out)
         return json.loads(out.read_text())
+
+
+def write_outcomes(path: Path, frame: pd.DataFrame) -> Path:
+    """Outcomes of these rows, each an answer of one character where there is one."""
+    columns = {name: frame[name].tolist() for name in ("dataset", "item_id", "replicate", "outcome")}
+    columns["text"] = ["a" if outcome == "answered" else None for outcome in columns["outcome"]]
+    columns["request_key"] = [
+        key if isinstance(key, str) else str(n) for n, key in enumerate(frame["request_key"])
+    ]
+    names = outcomes_schema().names
+    rows = [
+        dict.fromkeys(names) | dict(zip(columns, row, strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    table = pa.Table.from_pylist(rows, schema=outcomes_schema())
+    pq.write_table(table, path)
+    return path
 
 
 def rows(values, *, dataset="d"):

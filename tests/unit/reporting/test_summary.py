@@ -99,10 +99,10 @@ def test_the_verdict_is_given_by_the_adjusted_p_value():
 
 
 @pytest.mark.parametrize(
-    ("metric", "expected"), [("correct", "better"), ("f1", "better"), ("false_answer", "worse")]
+    ("better", "expected"), [("higher", "better"), ("lower", "worse"), ("none", "inconclusive")]
 )
-def test_more_false_answers_are_worse(metric, expected):
-    results = _with_effects([synthetic.effect(0.001, metric=metric, difference=0.1)])
+def test_the_direction_of_the_metric_decides_the_verdict(better, expected):
+    results = _with_effects([{**synthetic.effect(0.001, metric="own", difference=0.1), "better": better}])
 
     assert expected == _summary(results)["effects"][0]["verdict"]
 
@@ -127,13 +127,15 @@ def test_the_summary_has_the_fields_of_the_contract():
     assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
     assert set(trial["analyses"]) == {"variance", "selective", "bounds"}
     assert list(synthetic.OUTCOMES) == list(trial["outcomes"])
-    assert {"mean", "low", "high", "method", "n", "n_clusters"} == set(trial["metrics"]["correct"])
+    described = {"better", "is_share", "unit"}
+    contract = {"mean", "low", "high", "method", "n", "n_clusters"}
+    assert contract | described == set(trial["metrics"]["correct"])
     contract = (
         "trial baseline dataset metric n_pairs n_gained n_lost difference low high interval_method test"
     )
     contract += " p_value p_adjusted adjustment odds_ratio verdict"
     added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
-    added += " simultaneous is_p_floor n_questions requests"
+    added += " better is_share unit simultaneous is_p_floor n_questions requests"
     added += " family n_family p_equivalence p_equivalence_adjusted verdicts"
     assert {*contract.split(), *added.split()} == set(summary["effects"][0])
 

@@ -51,7 +51,7 @@ def changed(experiment: SmallExperiment, **changes: Any) -> set[str]:
         ({"stats": {"equivalence_margin": 0.05}}, {"stats", "report"}),
         ({"stats": {"subgroups": ["topic"]}}, {"stats", "report"}),
         ({"seed": 5}, {"build", "stats", "report"}),  # a simulated respondent draws from it too
-        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs"}),
+        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs", "stats"}),
         ({"datasets": {"quiz": {"path": "quiz.jsonl", "scorer": "numeric"}}}, {"score"}),
         ({"sampling": {"max_tokens": 64}}, {"build", "report"}),
     ],
