@@ -60,35 +60,36 @@ def is_unanswerable(item: Item) -> bool:
     return item.is_unanswerable or not item.answers
 
 
-def is_abstention(text: str, phrases: tuple[str, ...], *, was_read: bool = False) -> bool:
+def is_abstention(text: str, phrases: tuple[str, ...]) -> bool:
     """
-    Say whether a whole reply is an abstention.
+    Say whether a whole answer is an abstention.
 
     Parameters
     ----------
     text : str
-        The whole reply: a phrase within an answer is not an abstention.
+        The whole answer: a phrase within an answer is not an abstention, nor is an answer that is empty.
     phrases : tuple of str
         The abstention phrases, as a user writes them.
-    was_read : bool
-        Whether the scorer could read an answer; then "A", which normalises to nothing, is an answer.
 
     Examples
     --------
     >>> is_abstention("I don't know.", ("I don't know",)), is_abstention("Unknown Pleasures", ("unknown",))
     (True, False)
-    >>> is_abstention("A", ()), is_abstention("A", (), was_read=True)
-    (True, False)
     """
-    normalized = normalize_answer(text)
-    return is_phrase(normalized, phrases) if normalized else not was_read
+    return is_phrase(normalize_answer(text), phrases)
 
 
 def judge(
-    item: Item, *, abstained: bool, correct: bool, f1: float = math.nan, unsupported: float = math.nan
+    item: Item,
+    *,
+    abstained: bool,
+    correct: bool,
+    read: str | None = None,
+    f1: float = math.nan,
+    unsupported: float = math.nan,
 ) -> Score:
     """
-    Build a score; for an unanswerable item, only the abstention counts.
+    Build the score of an answer that was read; for an unanswerable item, only the abstention counts.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def judge(
         The item that was answered.
     abstained, correct : bool
         Whether the reply abstains, and whether it is an accepted answer.
+    read : str, optional
+        What was taken for the answer.
     f1, unsupported : float
         NaN if the scorer has no such metric, even for unanswerable items.
 
@@ -106,6 +109,35 @@ def judge(
     (1.0, 1.0, 1.0, 0.0)
     """
     if not is_unanswerable(item):
-        return Score(float(correct), f1, float(abstained), math.nan, unsupported)
+        return Score(float(correct), f1, float(abstained), math.nan, unsupported, 0.0, read)
     right = float(abstained)
-    return Score(right, f1 if math.isnan(f1) else right, right, 1.0 - right, unsupported)
+    return Score(right, f1 if math.isnan(f1) else right, right, 1.0 - right, unsupported, 0.0, read)
+
+
+def judge_nothing(item: Item, *, abstains: bool, f1: float = math.nan) -> Score:
+    """
+    Score a reply without a text: as an abstention where the scorer says so, else not at all.
+
+    Examples
+    --------
+    >>> judge_nothing(Item("q1", "Who?", ()), abstains=True).correct
+    1.0
+    >>> judge_nothing(Item("q1", "Who?", ()), abstains=False) == NO_TEXT
+    True
+    """
+    if not abstains:
+        return NO_TEXT
+    return dataclasses.replace(judge(item, abstained=True, correct=False, f1=f1), unread=math.nan)
+
+
+def judge_unread(item: Item, *, f1: float = math.nan) -> Score:
+    """
+    Score a text in which no answer could be read as a wrong answer, for those who want it so.
+
+    Examples
+    --------
+    >>> score = judge_unread(Item("q1", "Who?", ("Ada",)))
+    >>> score.correct, score.unread, score.read
+    (0.0, 1.0, None)
+    """
+    return dataclasses.replace(judge(item, abstained=False, correct=False, f1=f1), unread=1.0)

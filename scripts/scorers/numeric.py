@@ -9,11 +9,9 @@ import re
 from collections import deque
 
 from scripts.records import Item
-from scripts.scorers.base import Score, is_abstention, is_unanswerable, judge
+from scripts.scorers.base import UNREAD, Score, is_abstention, is_unanswerable, judge, judge_nothing
+from scripts.scorers.reading import Answer, Reading, find_answers
 from scripts.scorers.text import ABSTENTION_PHRASES
-
-MARKERS = ("A:", "####", "answer is")
-"""What announces the answer in a reply that also shows its working."""
 
 # Possessive throughout: no reply, however long or hostile, makes it step back.
 _NUMBER = re.compile(
@@ -42,9 +40,11 @@ _MINUS = str.maketrans("−–", "--")
 
 
 @dataclasses.dataclass(frozen=True)
-class Numeric:
+class Numeric(Reading):
     """
     Compare the number that a reply arrives at with the accepted numbers.
+
+    It is the first number of what is announced as the answer, or else the last number of the reply.
 
     Examples
     --------
@@ -55,15 +55,12 @@ class Numeric:
 
     tolerance: float = 1e-6
     """The largest difference that counts as equal, relative to the larger of the two numbers."""
-    markers: tuple[str, ...] = MARKERS
-    """None of them (an empty list): always the last number of the reply."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance is {self.tolerance}, but must be in [0, 1)")
-        if not all(marker.strip() for marker in self.markers):
-            raise ValueError("markers contains a blank text, but each marker must be visible")
 
     def score(self, text: str, item: Item) -> Score:
         """
@@ -74,36 +71,61 @@ class Numeric:
         ValueError
             No accepted answer of an answerable item holds a number: no reply could be right.
         """
-        number = find_number(text, self.markers)
-        abstained = is_abstention(text, self.abstention_phrases, was_read=number is not None)
-        if is_unanswerable(item):
-            return judge(item, abstained=abstained, correct=False)
-        accepted = _accepted_numbers(item.answers, self.markers)
+        accepted = () if is_unanswerable(item) else self._accepted(item)
+        answers = list(find_answers(text, self))
+        if not answers:
+            return judge_nothing(item, abstains=self.empty_abstains)
+        if is_abstention(answers[0].text, self.abstention_phrases):
+            return judge(item, abstained=True, correct=False, read=answers[0].text)
+        found = _find_number(answers)
+        if found is None:
+            return UNREAD
+        number, read = found
+        correct = any(math.isclose(number, one, rel_tol=self.tolerance) for one in accepted)
+        return judge(item, abstained=False, correct=correct, read=read)
+
+    def _accepted(self, item: Item) -> tuple[float, ...]:
+        accepted = _accepted_numbers(item.answers, self)
         if not accepted:
             raise ValueError(f"item {item.id!r}: no accepted answer contains a number: {list(item.answers)}")
-        correct = number is not None and any(
-            math.isclose(number, one, rel_tol=self.tolerance) for one in accepted
-        )
-        return judge(item, abstained=abstained, correct=correct)
+        return accepted
 
 
-def find_number(text: str, markers: tuple[str, ...] = MARKERS) -> float | None:
+@functools.lru_cache(maxsize=2**16)
+def _accepted_numbers(answers: tuple[str, ...], reading: Reading) -> tuple[float, ...]:
+    found = (_find_number(list(find_answers(answer, reading))) for answer in answers)
+    return tuple(number[0] for number in found if number is not None)
+
+
+def _find_number(answers: list[Answer]) -> tuple[float, str] | None:
+    """
+    Read the number of the first answer that has one.
+
+    An announcement may also precede it by a line or more ("as follows:"); if nothing announces a number,
+    the last one counts.  What has digits and yet cannot be read is not passed over for another number.
+    """
+    first = answers[0]
+    for answer in (*answers[:-1], dataclasses.replace(first, text=first.rest), answers[-1]):
+        number = read_number(answer.text, is_announced=answer.is_announced)
+        if number is not None or any(map(str.isdigit, answer.text)):
+            return number
+    return None
+
+
+def read_number(text: str, *, is_announced: bool) -> tuple[float, str] | None:
     r"""
     Read the number that a text arrives at; None if there is none, or none that is finite.
 
     Parameters
     ----------
     text : str
-        A reply, or an accepted answer.
-    markers : tuple of str
-        What announces the answer, in any case; the last one in the text counts.
+        An answer as it was found.
+    is_announced : bool
+        Whether its first number counts, or, where that begins a calculation in signs ("3 + 4 = 7"), the
+        one after its last equals sign; else it is the last number.
 
     Notes
     -----
-    The number is the first after the last marker, or, where that begins a calculation in signs
-    ("answer is 3 + 4 = 7"), the one after its last equals sign. Without a marker, or without a
-    number after it, it is the last number of the text.
-
     Commas, apostrophes and spaces may set off thousands; the point is the decimal sign. Currency
     and percent signs are units like any other and change nothing: 50 % is 50, 3 million is 3. A
     fraction (3/4, 1 3/4) is its value; "1e3" and "1 x 10^3" are 1000. A minus counts as a sign
@@ -111,34 +133,16 @@ def find_number(text: str, markers: tuple[str, ...] = MARKERS) -> float | None:
 
     Examples
     --------
-    >>> find_number("She sells 9 eggs at $2.\n#### 18"), find_number("between 5 and −7 °C.")
-    (18.0, -7.0)
-    >>> find_number("The answer is 42, not 41."), find_number("A: 3/4 of a cup"), find_number("none")
-    (42.0, 0.75, None)
+    >>> read_number("between 5 and −7 °C.", is_announced=False), read_number("42, not 41", is_announced=True)
+    ((-7.0, '−7'), (42.0, '42'))
     """
-    marked = _last(_marker_pattern(markers), text) if markers else None
-    first = _NUMBER.search(text, marked.end()) if marked else None
-    found = _result(text, first) if first else _last(_NUMBER, text)
-    return _value(found) if found else None
-
-
-@functools.lru_cache(maxsize=2**16)
-def _accepted_numbers(answers: tuple[str, ...], markers: tuple[str, ...]) -> tuple[float, ...]:
-    found = (find_number(answer, markers) for answer in answers)
-    return tuple(number for number in found if number is not None)
-
-
-@functools.lru_cache(maxsize=64)
-def _marker_pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
-    """Find markers as whole words: "A:" is not in "Area: 7", nor "answer is" in "answer isn't 7"."""
-    whole = (
-        ("(?<!\\w)" if marker[0].isalnum() else "")
-        + re.escape(marker)
-        + ("(?!\\w)" if marker[-1].isalnum() else "")
-        for marker in markers
-    )
-    initials = "".join({re.escape(marker[0].swapcase() + marker[0]) for marker in markers})
-    return re.compile(f"(?=[{initials}])(?:{'|'.join(whole)})", re.IGNORECASE)
+    if is_announced:
+        first = _NUMBER.search(text)
+        found = _result(text, first) if first else None
+    else:
+        found = _last(_NUMBER, text)
+    number = _value(found) if found else None
+    return None if found is None or number is None else (number, found[0].strip())
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -133,7 +133,8 @@ CONTRAST = (
 """What then says which it is: "not A but B", "not A. It is B"."""
 
 ADVERBS = (
-    r"(?:therefore|thus|hence|indeed|simply|then|probably|actually|also|daher|somit|folglich|donc"
+    r"(?:therefore|thus|hence|indeed|simply|then|probably|actually|definitely|certainly|clearly|obviously|undoubtedly"
+    r"|most\s+likely|also|daher|somit|folglich|donc"
     r"|por\s+(?:lo\s+)?tanto|quindi|dunque|portanto|dus|więc)[ \t*_:,]++(?=[^\s.,!])"
 )
 """What may stand between verb and answer."""

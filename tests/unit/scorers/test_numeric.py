@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.records import Item
-from scripts.scorers.base import Score
-from scripts.scorers.numeric import Numeric, find_number
+from scripts.scorers.base import NO_TEXT, UNREAD, Score
+from scripts.scorers.numeric import Numeric, _find_number
+from scripts.scorers.reading import BUILT_IN, find_answers
+
+
+def find_number(text: str, markers: tuple[str, ...] = (BUILT_IN,)) -> float | None:
+    answers = list(find_answers(text, Numeric(markers=markers)))
+    found = _find_number(answers) if answers else None
+    return found[0] if found else None
 
 
 @pytest.mark.parametrize(
@@ -137,14 +144,19 @@ def test_no_text_is_read_as_anything_but_a_finite_number(text: str) -> None:
         ("A: 0.75", ("3/4",), 1.0),
         ("A: 1,250", ("50 * 25 = 1250\n#### 1,250",), 1.0),  # GSM8K's own way to give an answer
         ("A: 50%", ("0.5",), 0.0),
-        ("dunno", ("18",), 0.0),
         ("A: 18", ("eighteen", "18"), 1.0),
     ],
 )
 def test_numbers_are_equal_within_the_tolerance(text: str, answers: tuple[str, ...], correct: float) -> None:
-    assert Numeric().score(text, Item("q1", "How many?", answers)) == Score(
-        correct, math.nan, 0.0, math.nan, math.nan
-    )
+    score = Numeric().score(text, Item("q1", "How many?", answers))
+    assert (score.correct, score.abstained, score.unread) == (correct, 0.0, 0.0)
+
+
+def test_a_text_without_a_number_is_unread_and_no_text_has_no_score() -> None:
+    item = Item("q1", "How many?", ("18",))
+    assert Numeric().score("dunno", item) == UNREAD
+    assert Numeric().score("dunno", Item("q2", "How many?", ())) == UNREAD
+    assert Numeric().score("<think>18", item) == NO_TEXT
 
 
 def test_the_tolerance_and_the_markers_can_be_set() -> None:
@@ -156,8 +168,12 @@ def test_the_tolerance_and_the_markers_can_be_set() -> None:
 
 def test_abstention_needs_a_whole_reply() -> None:
     unanswerable = Item("q2", "How many?", ())
-    assert Numeric().score("Unknown", unanswerable) == Score(1.0, math.nan, 1.0, 0.0, math.nan)
-    assert Numeric().score("Unknown, perhaps 7", unanswerable) == Score(0.0, math.nan, 0.0, 1.0, math.nan)
+    assert Numeric().score("Unknown", unanswerable) == Score(
+        1.0, math.nan, 1.0, 0.0, math.nan, 0.0, "Unknown"
+    )
+    assert Numeric().score("Unknown, perhaps 7", unanswerable) == Score(
+        0.0, math.nan, 0.0, 1.0, math.nan, 0.0, "7"
+    )
 
 
 def test_accepted_answers_without_a_number_are_reported() -> None:
