@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ of their deviations from the mean, and of both times the size of the cluster.
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Studentiser:
     """What turns signed sums into statistics; all arrays of shape (n_members,)."""
 
@@ -36,28 +36,19 @@ class Studentiser:
     """Clusters, at least two."""
 
     @classmethod
-    def of(cls, sums: Sequence[FloatArray], sizes: Sequence[FloatArray]) -> Studentiser:
+    def of(cls, members: Iterable[tuple[FloatArray, FloatArray]]) -> Studentiser:
         """Collect what is needed of members with these sums and sizes of clusters."""
-        totals = [math.fsum(one) for one in sums]
-        n_items = [float(size.sum()) for size in sizes]
-        apart = [
-            float(np.sum((one - total / n * size) ** 2))
-            for one, size, total, n in zip(sums, sizes, totals, n_items, strict=True)
-        ]
-        return cls(
-            sums=np.array(totals),
-            squares=np.array([float(np.sum(one**2)) for one in sums]),
-            square_deviations=np.array(apart),
-            n_items=np.array(n_items),
-            size_squares=np.array([float(np.sum(size**2)) for size in sizes]),
-            n_clusters=np.array([float(len(size)) for size in sizes]),
-        )
+        rows = []
+        for sums, sizes in members:
+            total, n_items = math.fsum(sums), float(sizes.sum())
+            apart = float(np.sum((sums - total / n_items * sizes) ** 2))
+            rows.append((total, float(np.sum(sums**2)), apart, n_items, float(np.sum(sizes**2)), len(sums)))
+        return cls(*np.array(rows, dtype=np.float64).T)
 
     @property
     def observed(self) -> FloatArray:
         """Statistics of the data."""
-        found: FloatArray = self._deviates(self.sums, self.square_deviations)
-        return found
+        return self._deviates(self.sums, self.square_deviations)
 
     def statistics(self, sums: FloatArray, crossed: FloatArray, *, is_centred: bool) -> FloatArray:
         """
@@ -95,14 +86,18 @@ class Studentiser:
         """
         Wallace's deviate of the squared ratio of mean and error, ``(G - 1) sums**2 / (G squares)``.
 
-        Where rounding is all that is left of the squares, the deviate is infinite.
+        Where rounding is all that is left of the squares, it is infinite, or 0 if there is no sum either.
         """
         freedom = self.n_clusters - 1
-        is_left = squares > 1e-12 * self.squares
-        ratio = sums**2 / np.where(is_left, self.n_clusters * squares, 1.0)
-        with np.errstate(over="ignore"):
-            deviates = (8 * freedom + 1) / (8 * freedom + 3) * np.sqrt(freedom * np.log1p(ratio))
-        return np.where(is_left, deviates, np.inf)
+        least = 1e-12 * self.squares
+        is_left = squares > least
+        squared = sums**2
+        ratio = squared / np.where(is_left, self.n_clusters * squares, 1.0)
+        factor = (8 * freedom + 1) / (8 * freedom + 3)
+        deviates: FloatArray = factor * np.sqrt(freedom * np.log1p(ratio))
+        return (
+            deviates if is_left.all() else np.where(is_left, deviates, np.where(squared > least, np.inf, 0.0))
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

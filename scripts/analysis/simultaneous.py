@@ -339,8 +339,8 @@ def _flip(members: Sequence[FamilyMember], resamples: int, rng: np.random.Genera
         first, second, third, fourth = (np.concatenate(kind, axis=1) for kind in zip(*four, strict=True))
         return first, second, third, fourth
 
-    ordered = [members[number] for number in order]
-    studentiser = Studentiser.of([member.sums for member in ordered], [member.sizes for member in ordered])
+    ordered = (members[number] for number in order)
+    studentiser = Studentiser.of((member.sums, member.sizes) for member in ordered)
     found = max_t(blocks, forms, studentiser, resamples=resamples, rng=rng)
     back = np.argsort(order)
     return dataclasses.replace(

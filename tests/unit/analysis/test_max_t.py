@@ -21,7 +21,7 @@ def test_statistics_under_other_signs_are_those_of_data_with_these_signs() -> No
     codes = rng.integers(0, 12, 60)
     sums, sizes = np.bincount(codes, weights=rng.normal(0.3, 1, 60)), np.bincount(codes).astype(float)
     signs = rng.choice([-1.0, 1.0], 12)
-    studentiser = Studentiser.of([sums], [sizes])
+    studentiser = Studentiser.of([(sums, sizes)])
     # Items that share their cluster's sum evenly have the same sums, so the same mean and error.
     values = (signs * sums / sizes)[codes]
     expected = abs(values.mean()) / standard_error(values, codes)
@@ -36,7 +36,7 @@ def test_statistics_under_other_signs_are_those_of_data_with_these_signs() -> No
 
 def test_signs_that_leave_no_variation_give_an_infinite_statistic() -> None:
     sums = np.array([1.0, 1, 1, -1, -1, 1])
-    studentiser = Studentiser.of([sums], [np.ones(6)])
+    studentiser = Studentiser.of([(sums, np.ones(6))])
     found = studentiser.statistics(np.array([[6.0], [2.0]]), np.array([[6.0], [2.0]]), is_centred=False)
     assert np.isinf(found[0, 0])
     assert found[1, 0] == studentiser.observed[0]
