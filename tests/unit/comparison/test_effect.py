@@ -90,7 +90,8 @@ def test_an_effect_is_the_difference_over_the_items_that_both_answered(bench):
 
 def test_effects_are_given_where_the_metric_applies_only(bench):
     stats = bench.stats(rows([1] * 8), rows([0] * 8))
-    assert {(e["dataset"], e["metric"]) for e in stats["effects"]} == {("all", "correct"), ("d", "correct")}
+    named = {(e["dataset"], e["metric"]) for e in stats["effects"]}
+    assert named == {(name, metric) for name in ("all", "d") for metric in ("correct", "characters")}
 
 
 def test_nothing_answered_is_no_effect_rather_than_a_crash(bench):
