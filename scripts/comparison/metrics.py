@@ -109,8 +109,8 @@ USAGE = (
         unit="characters",
     ),
     Metric(
-        "cost_usd",
-        "Cost",
+        "usd_per_answer",
+        "Cost per answer",
         "Dollars for the request, all attempts at it together.",
         Better.LOWER,
         range=None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from scripts.analysis.pairs import Pairs, pair_up
 from scripts.comparison.item_scores import ALL, KEY, applicable, average_replicates, read_items
+from scripts.comparison.metrics import Metric
 from scripts.comparison.units import N_ITEMS, join_labels, request_groups
 from scripts.files import read_parquet
 from scripts.records import Trial
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+
+Key = tuple[str, str, str]
+"""Trial, dataset and metric of a comparison with the trial's baseline."""
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,3 +117,54 @@ def asked_of(frame: pd.DataFrame, trials: Sequence[str], dataset: str) -> pd.Dat
     """Keep the units of a dataset to which the metric applies in any of the trials."""
     part = frame if dataset == ALL else frame[frame["dataset"] == dataset]
     return applicable(part, list(trials)) if len(part) else part
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPairs:
+    """The pairs of one comparison of a run."""
+
+    trial: str
+    dataset: str
+    metric: Metric
+    pairs: Pairs
+    codes: NDArray[np.int64]
+    """Cluster of each pair, numbered alike in all comparisons of the run."""
+
+    @property
+    def key(self) -> Key:
+        """Trial, dataset and metric."""
+        return self.trial, self.dataset, self.metric.name
+
+
+def pair_trials(scores: RunScores, trials: Sequence[Trial], metrics: Sequence[Metric]) -> Iterator[RunPairs]:
+    """Pair every trial with its baseline, over all datasets and each where there are several; none empty."""
+    import numpy as np
+
+    clusters = scores.clusters
+    for metric in metrics:
+        for trial in trials:
+            if trial.baseline is None:
+                continue
+            names = [trial.name, trial.baseline]
+            units = scores.side_by_side(metric.name, names)
+            codes = (
+                clusters.loc[list(units[KEY].itertuples(index=False, name=None))].to_numpy().astype(np.int64)
+            )
+            units = units.assign(code=codes)
+            for dataset in scores.datasets():
+                part = asked_of(units, names, dataset)
+                pairs = pair_up(part[names[0]], part[names[1]], part["cluster"].to_numpy())
+                if pairs.n:
+                    has_both = part[names].notna().all(axis=1)
+                    yield RunPairs(trial.name, dataset, metric, pairs, part["code"][has_both].to_numpy())
+
+
+def with_only_dataset(found: Mapping[Key, T], scores: RunScores) -> dict[Key, T]:
+    """Add what is known of all datasets under the name of the only one, where there is only one."""
+    names = scores.items["dataset"].unique()
+    if len(names) > 1:
+        return dict(found)
+    return {
+        **found,
+        **{(trial, str(name), metric): it for (trial, _, metric), it in found.items() for name in names},
+    }

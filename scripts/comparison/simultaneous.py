@@ -1,43 +1,36 @@
-"""The comparisons of a run together: intervals that hold for all that the page shows at once."""
+"""The comparisons of a run together: what holds for all that the page shows at once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from scripts.analysis.pairs import pair_up
+from scripts.analysis.detectable import detectable_by_rule
+from scripts.analysis.levels import significance_level
+from scripts.analysis.multiplicity import strictest_alpha
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.simultaneous import FamilyMember, family_member, simultaneous_effects
-from scripts.comparison import metrics
-from scripts.comparison.item_scores import KEY
-from scripts.comparison.run_scores import RunScores, asked_of
-from scripts.records import Trial
-
-Key = tuple[str, str, str]
-"""Trial, dataset and metric of a comparison with the trial's baseline."""
+from scripts.comparison.run_scores import Key, RunPairs, RunScores, with_only_dataset
 
 
 def simultaneous_intervals(
     scores: RunScores,
-    trials: Sequence[Trial],
-    family: Iterable[str],
+    members: Sequence[RunPairs],
     *,
     confidence_level: float,
     resamples: int,
     seed: int,
 ) -> dict[Key, dict[str, Any]]:
     """
-    Give every comparison of the declared family an interval; at the level, all of them hold together.
+    Give every comparison of a family an interval; at the level, all of them hold together.
 
     Parameters
     ----------
     scores : RunScores
         Of all trials.
-    trials : sequence of Trial
-        Those with a baseline are compared with it, over all datasets and each.
-    family : iterable of str
-        Metrics of the family.
+    members : sequence of RunPairs
+        The comparisons of the family.
     confidence_level, resamples, seed
         Of the run.
 
@@ -46,52 +39,54 @@ def simultaneous_intervals(
     dict
         ``low``, ``high`` and ``method`` by trial, dataset and metric; empty with fewer than two comparisons.
     """
-    members = dict(_members(scores, trials, family))
     if len(members) < 2:
         return {}
     found = simultaneous_effects(
-        list(members.values()),
+        [_member(member) for member in members],
         confidence_level=confidence_level,
         resamples=resamples,
         rng=child_rng(seed, "simultaneous"),
     )
     intervals = {
-        key: {
+        member.key: {
             "low": effect.low,
             "high": effect.high,
             "method": found.method if effect.reason is None else f"none: {effect.reason}",
         }
-        for key, effect in zip(members, found.effects, strict=True)
+        for member, effect in zip(members, found.effects, strict=True)
     }
-    only = scores.items["dataset"].unique()
-    if len(only) == 1:
-        intervals |= {(trial, str(only[0]), metric): it for (trial, _, metric), it in intervals.items()}
-    return intervals
+    return with_only_dataset(intervals, scores)
 
 
-def _members(
-    scores: RunScores, trials: Sequence[Trial], family: Iterable[str]
-) -> Iterator[tuple[Key, FamilyMember]]:
-    import numpy as np
+def detectable_differences(
+    scores: RunScores,
+    members: Sequence[RunPairs],
+    *,
+    confidence_level: float,
+    adjustment: str,
+    resamples: int,
+) -> dict[Key, dict[str, Any]]:
+    """
+    Say what each comparison of a family could have shown, at the level that the adjustment leaves to one.
 
-    clusters = scores.clusters
-    for metric in family:
-        smallest, largest = metrics.BY_NAME[metric].range or (-math.inf, math.inf)
-        for trial in trials:
-            if trial.baseline is None:
-                continue
-            names = [trial.name, trial.baseline]
-            units = scores.side_by_side(metric, names)
-            for dataset in scores.datasets():
-                part = asked_of(units, names, dataset)
-                codes = (
-                    clusters.loc[list(part[KEY].itertuples(index=False, name=None))]
-                    .to_numpy()
-                    .astype(np.int64)
-                )
-                pairs = pair_up(part[trial.name], part[trial.baseline])
-                if pairs.n:
-                    bounds = (smallest - largest, largest - smallest)
-                    has_both = part[names].notna().all(axis=1).to_numpy()
-                    member = family_member(pairs.differences, codes[has_both], bounds=bounds)
-                    yield (trial.name, dataset, metric), member
+    Returns
+    -------
+    dict
+        ``power_80``, ``power_90`` and ``method`` by trial, dataset and metric.
+    """
+    alpha = strictest_alpha(significance_level(confidence_level), len(members), adjustment)
+    found = {}
+    for member in members:
+        shown = {
+            name: detectable_by_rule(member.pairs, alpha=alpha, power=power, resamples=resamples)
+            for name, power in (("power_80", 0.8), ("power_90", 0.9))
+        }
+        sizes = {name: size for name, (size, _) in shown.items()}
+        found[member.key] = {**sizes, "method": shown["power_80"][1]}
+    return with_only_dataset(found, scores)
+
+
+def _member(member: RunPairs) -> FamilyMember:
+    smallest, largest = member.metric.range or (-math.inf, math.inf)
+    bounds = smallest - largest, largest - smallest
+    return family_member(member.pairs.differences, member.codes, bounds=bounds)

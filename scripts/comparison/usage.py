@@ -45,7 +45,7 @@ def read_usage(outcomes: Path, price: Price | None) -> pd.DataFrame:
     return rows.assign(
         output_tokens=np.where(np.isnan(characters), np.nan, tokens),
         characters=characters,
-        cost_usd=price_requests(table, price),
+        usd_per_answer=price_requests(table, price),
     )
 
 

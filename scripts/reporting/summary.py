@@ -11,26 +11,12 @@ from typing import Any, cast
 
 from scripts.analysis.verdicts import Missing, unbalanced_reason
 from scripts.comparison import metrics
-from scripts.records import FAILED_OUTCOMES, Outcome
+from scripts.records import Outcome
 from scripts.reporting.family import CASES, judge_effects
+from scripts.reporting.leaderboard import RESERVED
 from scripts.reporting.tables import finite
 
 SCHEMA_VERSION = 1
-
-LEADERBOARD_TAIL = (
-    "n_items",
-    "n_requests",
-    "correct",
-    "correct_low",
-    "correct_high",
-    *metrics.NAMES[1:],
-    "failed",
-    "truncated",
-    "refused",
-    "cost_usd",
-    "cost_per_correct_usd",
-)
-"""Columns of the leaderboard after the trial's name and factors."""
 
 EFFECT_COLUMNS = (
     "trial",
@@ -68,22 +54,6 @@ EFFECT_COLUMNS = (
 )
 """Columns of the table of effects."""
 
-_RESERVED = frozenset(
-    {
-        "trial",
-        "baseline",
-        "n_items",
-        "n_units",
-        "n_requests",
-        "outcomes",
-        "without_score",
-        "metrics",
-        "by_dataset",
-        "analyses",
-        "cost_usd",
-        "cost_reason",
-    }
-)
 TRIAL_ANALYSES = ("variance", "selective", "bounds")
 """Further analyses of ``stats.json`` that each trial of the summary has."""
 
@@ -105,6 +75,20 @@ class TrialResult:
     """What ``costs.json`` holds; None: the trial's cost is not known."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Together:
+    """What was found by looking at all trials of a run together."""
+
+    omnibus: Sequence[Mapping[str, Any]] = ()
+    """Tests of all trials at once, by dataset and metric."""
+    simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """By trial, dataset and metric, an interval that holds together with all others of the family."""
+    detectable: Mapping[tuple[str, str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """By the same, what the comparison could have shown at the level that the adjustment leaves to it."""
+    leaderboard: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Places of the trials."""
+
+
 def build_summary(
     trials: Sequence[TrialResult],
     *,
@@ -114,8 +98,7 @@ def build_summary(
     family: Sequence[str] = ("correct",),
     margin: float | None = 0.02,
     max_unpaired: float = 0.02,
-    omnibus: Sequence[Mapping[str, Any]] = (),
-    simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] | None = None,
+    together: Together = Together(),
 ) -> dict[str, Any]:
     """
     Put every trial of a run together and adjust its p-values for each other.
@@ -136,10 +119,8 @@ def build_summary(
         Half the width of the equivalence band, as a proportion; None: no effect is called equivalent.
     max_unpaired : float
         Largest share of one arm's requests without a score that leaves a comparison balanced.
-    omnibus : sequence of mapping
-        Tests of all trials at once, by dataset and metric.
-    simultaneous : mapping, optional
-        By trial, dataset and metric, an interval that holds together with all others of the family.
+    together : Together
+        What was found by looking at all trials together.
 
     Returns
     -------
@@ -163,7 +144,7 @@ def build_summary(
         family=family,
         confidence_level=confidence_level,
         margin=margin,
-        simultaneous=simultaneous,
+        simultaneous=together.simultaneous,
     )
     return {
         "schema_version": SCHEMA_VERSION,
@@ -171,56 +152,14 @@ def build_summary(
         "confidence_level": confidence_level,
         "trials": [_trial(trial) for trial in trials],
         "effects": effects,
-        "omnibus": [dict(test) for test in omnibus],
+        "omnibus": [dict(test) for test in together.omnibus],
+        "leaderboard": dict(together.leaderboard),
     }
-
-
-def leaderboard_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """
-    One flat row for each trial, the best first; trials without a mean come last.
-
-    ``cost_per_correct_usd`` is the trial's cost over the number of its correct answers, replicates
-    included; None when nothing is known to be correct.
-    """
-    rows = [_leaderboard_row(trial) for trial in summary["trials"]]
-    return sorted(rows, key=lambda row: (row["correct"] is None, -(row["correct"] or 0.0)))
-
-
-def leaderboard_columns(summary: Mapping[str, Any]) -> list[str]:
-    """Columns of the leaderboard: trial, model, prompt, the other factors that are set, the numbers."""
-    return ["trial", "model", "prompt", *other_factors(summary), *LEADERBOARD_TAIL]
-
-
-def other_factors(summary: Mapping[str, Any]) -> list[str]:
-    """Names of the factors, but for model and prompt, that at least one trial sets."""
-    fixed = {"model", "prompt", *_RESERVED}
-    names = [name for trial in summary["trials"] for name in trial if name not in fixed]
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if any(trial.get(name) is not None for trial in summary["trials"])
-    ]
 
 
 def effect_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One flat row for each effect, in the summary's order, with the columns of `EFFECT_COLUMNS`."""
     return [flat_effect(effect) for effect in summary["effects"]]
-
-
-def cost_per_correct(trial: Mapping[str, Any]) -> float | None:
-    """Dollars for each correct answer of a trial of the summary; None when that is not known."""
-    correct = trial["metrics"]["correct"]
-    cost = trial["cost_usd"]
-    n_units = trial.get("n_units") or trial["n_items"]
-    if cost is None or correct["mean"] is None or not n_units:
-        return None
-    n_correct = correct["mean"] * correct["n"] * trial["n_requests"] / n_units
-    return float(cost / n_correct) if n_correct > 0 else None
-
-
-def n_failed(outcomes: Mapping[str, int]) -> int:
-    """Requests that brought no reply: errored, expired or missing."""
-    return sum(outcomes.get(outcome, 0) for outcome in FAILED_OUTCOMES)
 
 
 def _check(trials: Sequence[TrialResult], confidence_level: float) -> None:
@@ -231,7 +170,7 @@ def _check(trials: Sequence[TrialResult], confidence_level: float) -> None:
         seen = trial.stats["confidence_level"]
         if seen != confidence_level:
             raise ValueError(f"trial {name} has intervals at {seen}, but the run's are at {confidence_level}")
-        if clash := _RESERVED & set(trial.factors):
+        if clash := RESERVED & set(trial.factors):
             raise ValueError(f"a factor may not be called {', '.join(sorted(clash))}")
 
 
@@ -302,6 +241,14 @@ def _effect(
     }
 
 
+def _with_detectable(effect: dict[str, Any], together: Together) -> dict[str, Any]:
+    """Say what the comparison could have shown with all others beside it, not by itself."""
+    found = together.detectable.get((effect["trial"], effect["dataset"], effect["metric"]))
+    if found is None or not effect["sensitivity"]:
+        return effect
+    return {**effect, "sensitivity": {**effect["sensitivity"], "detectable_difference": dict(found)}}
+
+
 def _unbalanced(row: Mapping[str, Any], max_unpaired: float, margin: float | None) -> str | None:
     requests = row.get("requests")
     if not requests:
@@ -321,26 +268,6 @@ def _odds_ratio(ratio: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if ratio is None:
         return None
     return {**{name: finite(ratio[name]) for name in ("estimate", "low", "high")}, "method": ratio["method"]}
-
-
-def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
-    means, outcomes = trial["metrics"], trial["outcomes"]
-    factors = {name: value for name, value in trial.items() if name not in _RESERVED}
-    return {
-        "trial": trial["trial"],
-        **factors,
-        "n_items": trial["n_items"],
-        "n_requests": trial["n_requests"],
-        "correct": means["correct"]["mean"],
-        "correct_low": means["correct"]["low"],
-        "correct_high": means["correct"]["high"],
-        **{name: means[name]["mean"] for name in metrics.NAMES[1:]},
-        "failed": n_failed(outcomes),
-        "truncated": outcomes["truncated"],
-        "refused": outcomes["refused"],
-        "cost_usd": trial["cost_usd"],
-        "cost_per_correct_usd": cost_per_correct(trial),
-    }
 
 
 def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scripts.reporting.page_content import (
     RunPage,
     TrialPage,
 )
-from scripts.reporting.summary import TrialResult, build_summary
+from scripts.reporting.summary import Together, TrialResult, build_summary
 from scripts.reporting.tables import excerpt
 
 OUTCOMES = ("answered", "truncated", "refused", "errored", "expired", "missing")
@@ -266,7 +266,13 @@ def _metrics(scores: Any, missing: int = 0) -> dict[str, Any]:
     }
 
 
-def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **changes: Any) -> RunPage:
+def run_page(
+    results: list[TrialResult],
+    *,
+    run_id: str = "prompt-study",
+    together: Together = Together(),  # noqa: B008 - it is frozen
+    **changes: Any,
+) -> RunPage:
     settings = methods(**changes)
     summary = build_summary(
         results,
@@ -275,6 +281,7 @@ def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **chan
         adjustment=settings.adjustment,
         family=settings.family,
         margin=settings.equivalence_margin,
+        together=together,
     )
     spent = {item.stats["trial"]: item.costs for item in results if item.costs is not None}
     return RunPage(summary, spent, settings, generated_at="2025-01-01 12:00 UTC")

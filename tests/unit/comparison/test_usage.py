@@ -41,7 +41,7 @@ def test_an_answer_has_a_length_and_a_cost(tmp_path: Path) -> None:
     (found,) = read_usage(write(tmp_path / "o.parquet", rows), PRICE).to_dict("records")
 
     assert (found["output_tokens"], found["characters"]) == (3, 6)
-    assert found["cost_usd"] == pytest.approx((100 * 2 + 3 * 10) * 0.5 / 1e6)
+    assert found["usd_per_answer"] == pytest.approx((100 * 2 + 3 * 10) * 0.5 / 1e6)
 
 
 def test_what_is_not_there_is_missing_and_never_zero(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_what_is_not_there_is_missing_and_never_zero(tmp_path: Path) -> None:
 
     assert [math.isnan(n) for n in found["output_tokens"]] == [True, True, True]
     assert [math.isnan(n) for n in found["characters"]] == [True, False, True]
-    assert [math.isnan(n) for n in found["cost_usd"]] == [False, True, False]
-    assert read_usage(path, None)["cost_usd"].isna().all()
+    assert [math.isnan(n) for n in found["usd_per_answer"]] == [False, True, False]
+    assert read_usage(path, None)["usd_per_answer"].isna().all()
 
 
 def test_an_empty_text_has_no_characters(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.robustness import checks, headline_note
-from scripts.reporting.summary import build_summary
+from scripts.reporting.summary import Together, build_summary
 from scripts.reporting.tables import interval, p_words, percent, points
 from tests.fakes import synthetic_reports as synthetic
 from tests.fakes.report_pages import Page, assert_runs_only_its_own_scripts
@@ -138,7 +138,7 @@ def test_all_trials_at_once_are_one_sentence():
     test = {"dataset": "all", "metric": "correct", "n_trials": 3, "n_items": 90, "n_incomplete": 2}
     test |= {"n_clusters": 90, "statistic": 9.5, "df": 2, "p_value": 0.0087, "method": "cochran's q"}
     results = [synthetic.result(name) for name in "abc"]
-    summary = build_summary(results, run_id="r", confidence_level=0.95, omnibus=[test])
+    summary = build_summary(results, run_id="r", confidence_level=0.95, together=Together(omnibus=[test]))
 
     def said(**changes):
         page = dataclasses.replace(

@@ -5,11 +5,10 @@ import json
 import pytest
 
 from scripts.reporting.summary import (
+    Together,
     TrialResult,
     build_summary,
     effect_rows,
-    leaderboard_columns,
-    leaderboard_rows,
 )
 from scripts.reporting.tables import csv_text
 from tests.fakes import synthetic_reports as synthetic
@@ -121,7 +120,15 @@ def test_equivalence_is_adjusted_within_the_family():
 def test_the_summary_has_the_fields_of_the_contract():
     summary = _summary([synthetic.result("control"), *_with_effects([synthetic.effect(0.01)])])
 
-    assert list(summary) == ["schema_version", "run_id", "confidence_level", "trials", "effects", "omnibus"]
+    assert list(summary) == [
+        "schema_version",
+        "run_id",
+        "confidence_level",
+        "trials",
+        "effects",
+        "omnibus",
+        "leaderboard",
+    ]
     trial = summary["trials"][0]
     assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]
     assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
@@ -192,7 +199,7 @@ def test_a_comparison_with_missing_scores_and_no_worst_case_has_no_verdict():
 def test_the_tests_of_all_trials_stand_in_the_summary():
     test = {"dataset": "all", "metric": "correct", "p_value": 0.2}
 
-    assert _summary([synthetic.result("control")], omnibus=[test])["omnibus"] == [test]
+    assert _summary([synthetic.result("control")], together=Together(omnibus=[test]))["omnibus"] == [test]
 
 
 def test_no_number_that_json_cannot_hold_gets_into_the_summary():
@@ -242,52 +249,6 @@ def test_an_unknown_cost_stays_unknown_with_its_reason():
 def test_what_does_not_belong_together_is_refused(results, message):
     with pytest.raises(ValueError, match=message):
         _summary(results)
-
-
-def _scored(trial, mean, cost=0.42, **changes):
-    own = {**synthetic.stats(trial)["metrics"], "correct": synthetic.metric(mean)}
-    return TrialResult(
-        synthetic.factors(prompt=trial),
-        synthetic.stats(trial, metrics=own, **changes),
-        synthetic.costs(trial, cost),
-    )
-
-
-def test_the_leaderboard_starts_with_the_best_and_ends_with_the_unknown():
-    results = [_scored("none", None), _scored("zero", 0.0), _scored("best", 0.9), _scored("mid", 0.4)]
-
-    rows = leaderboard_rows(_summary(results))
-
-    assert [row["trial"] for row in rows] == ["best", "mid", "zero", "none"]
-
-
-def test_the_leaderboard_has_the_factors_that_are_set_and_counts_what_failed():
-    outcomes = {"answered": 80, "truncated": 5, "refused": 4, "errored": 6, "expired": 3, "missing": 2}
-    summary = _summary([_scored("t", 0.5, outcomes=outcomes)])
-
-    columns, (row,) = leaderboard_columns(summary), leaderboard_rows(summary)
-
-    assert columns[:6] == ["trial", "model", "prompt", "temperature", "replicates", "n_items"]
-    assert (row["failed"], row["truncated"], row["refused"]) == (11, 5, 4)
-    assert (row["correct"], row["f1"], row["false_answer"]) == (0.5, 0.6, None)
-
-
-@pytest.mark.parametrize(
-    ("mean", "cost", "n_requests", "expected"),
-    [
-        (0.5, 1.0, 100, 0.02),
-        (0.5, 1.0, 300, 1 / 150),
-        (0.0, 1.0, 100, None),
-        (0.5, None, 100, None),
-        (None, 1, 100, None),
-    ],
-)
-def test_cost_per_correct_answer_counts_replicates_and_is_unknown_without_one(
-    mean, cost, n_requests, expected
-):
-    (row,) = leaderboard_rows(_summary([_scored("t", mean, cost, n_requests=n_requests)]))
-
-    assert expected == (row["cost_per_correct_usd"] and pytest.approx(row["cost_per_correct_usd"]))
 
 
 def test_effects_become_flat_rows_with_empty_cells_for_what_is_not_there():
