@@ -10,35 +10,11 @@ from collections import deque
 
 from scripts.records import Item
 from scripts.scorers.base import Score, is_abstention, is_unanswerable, judge
+from scripts.scorers.numbers import DECIMALS, Number, accepted_numbers, read_number
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 MARKERS = ("A:", "####", "answer is")
 """What announces the answer in a reply that also shows its working."""
-
-# Possessive throughout: no reply, however long or hostile, makes it step back.
-_NUMBER = re.compile(
-    r"""
-    (?= [-+−–.\d] )                                             # passes over all else at once
-    (?: (?P<sign> (?<![\w)\]}%]) [-+−–] ) (?: \\?[$€£][ ]? )?   # "16-3" holds no -3; "-$5" does hold -5
-      | (?<! [^\W_] )                                           # not the 2 of "H2O"
-      | (?<= \d[xX] ) | (?<= USD|EUR|GBP )                      # but the 3 of "2x3" and the 5 of "USD5"
-    )
-    (?: (?P<whole> \d++ ) [ ] (?= \d++/\d ) )?+                 # the 1 of "1 3/4"
-    (?: (?P<grouped> \d{1,3}+ (?P<mark> [,'’ \u00a0\u2009\u202f] | \{,\} | \\, ) \d{3}(?!\d)
-          (?: (?P=mark) \d{3}(?!\d) )*+ )
-      | (?P<plain> \d++ )
-      | (?= \.\d )
-    )
-    (?P<decimals> \.\d++ )?+
-    (?: [eE] (?P<exponent> [-+−]? \d{1,4}+ ) (?!\w)
-      | [ ]? (?: [x×*·] | \\times ) [ ]? 10 [ ]? (?: \^ | \*\* ) [ ]? \{? (?P<power> [-+−]? \d{1,4}+ ) \}?
-      | [ ]? / [ ]? (?P<denominator> \d++ ) (?! \.?\d )
-    )?
-    """,
-    re.VERBOSE,
-)
-_CALCULATION = re.compile(r"[^\S\n]*+(?:[-+−–*/x×·÷^()<>=≈$€£%][^\S\n]*+)*+")
-_MINUS = str.maketrans("−–", "--")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +31,8 @@ class Numeric:
 
     tolerance: float = 1e-6
     """The largest difference that counts as equal, relative to the larger of the two numbers."""
+    decimal: str = "."
+    """The decimal sign: ``.`` or ``,``."""
     markers: tuple[str, ...] = MARKERS
     """None of them (an empty list): always the last number of the reply."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
@@ -62,6 +40,8 @@ class Numeric:
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance is {self.tolerance}, but must be in [0, 1)")
+        if self.decimal not in DECIMALS:
+            raise ValueError(f"decimal is {self.decimal!r}, but must be '.' or ','")
         if not all(marker.strip() for marker in self.markers):
             raise ValueError("markers contains a blank text, but each marker must be visible")
 
@@ -74,58 +54,45 @@ class Numeric:
         ValueError
             No accepted answer of an answerable item holds a number: no reply could be right.
         """
-        number = find_number(text, self.markers)
+        number = find_number(text, self.markers, decimal=self.decimal)
         abstained = is_abstention(text, self.abstention_phrases, was_read=number is not None)
         if is_unanswerable(item):
             return judge(item, abstained=abstained, correct=False)
-        accepted = _accepted_numbers(item.answers, self.markers)
-        if not accepted:
-            raise ValueError(f"item {item.id!r}: no accepted answer contains a number: {list(item.answers)}")
+        accepted = self._accepted_numbers(item)
         correct = number is not None and any(
-            math.isclose(number, one, rel_tol=self.tolerance) for one in accepted
+            math.isclose(number.value, one, rel_tol=self.tolerance) for one in accepted
         )
         return judge(item, abstained=abstained, correct=correct)
 
+    def _accepted_numbers(self, item: Item) -> tuple[float, ...]:
+        try:
+            accepted = _accepted(item.answers, self.decimal)
+        except ValueError as error:
+            raise ValueError(f"item {item.id!r}: {error}") from None
+        if not accepted:
+            raise ValueError(f"item {item.id!r}: no accepted answer contains a number: {list(item.answers)}")
+        return accepted
 
-def find_number(text: str, markers: tuple[str, ...] = MARKERS) -> float | None:
+
+def find_number(text: str, markers: tuple[str, ...] = MARKERS, *, decimal: str = ".") -> Number | None:
     r"""
-    Read the number that a text arrives at; None if there is none, or none that is finite.
-
-    Parameters
-    ----------
-    text : str
-        A reply, or an accepted answer.
-    markers : tuple of str
-        What announces the answer, in any case; the last one in the text counts.
-
-    Notes
-    -----
-    The number is the first after the last marker, or, where that begins a calculation in signs
-    ("answer is 3 + 4 = 7"), the one after its last equals sign. Without a marker, or without a
-    number after it, it is the last number of the text.
-
-    Commas, apostrophes and spaces may set off thousands; the point is the decimal sign. Currency
-    and percent signs are units like any other and change nothing: 50 % is 50, 3 million is 3. A
-    fraction (3/4, 1 3/4) is its value; "1e3" and "1 x 10^3" are 1000. A minus counts as a sign
-    only if nothing directly before it could be subtracted from.
+    Read the number after the last marker, or else the last one; None if there is none that can be read.
 
     Examples
     --------
-    >>> find_number("She sells 9 eggs at $2.\n#### 18"), find_number("between 5 and −7 °C.")
-    (18.0, -7.0)
-    >>> find_number("The answer is 42, not 41."), find_number("A: 3/4 of a cup"), find_number("none")
-    (42.0, 0.75, None)
+    >>> find_number("She sells 9 eggs at $2.\n#### 18"), find_number("The answer is 42, not 41.")
+    (Number(value=18.0, text='18'), Number(value=42.0, text='42'))
     """
     marked = _last(_marker_pattern(markers), text) if markers else None
-    first = _NUMBER.search(text, marked.end()) if marked else None
-    found = _result(text, first) if first else _last(_NUMBER, text)
-    return _value(found) if found else None
+    found = read_number(text[marked.end() :], is_announced=True, decimal=decimal) if marked else None
+    if found is None and not (marked and re.search(r"\d", text[marked.end() :])):
+        return read_number(text, is_announced=False, decimal=decimal)
+    return found
 
 
 @functools.lru_cache(maxsize=2**16)
-def _accepted_numbers(answers: tuple[str, ...], markers: tuple[str, ...]) -> tuple[float, ...]:
-    found = (find_number(answer, markers) for answer in answers)
-    return tuple(number for number in found if number is not None)
+def _accepted(answers: tuple[str, ...], decimal: str) -> tuple[float, ...]:
+    return accepted_numbers(answers, decimal=decimal)
 
 
 @functools.lru_cache(maxsize=64)
@@ -143,29 +110,3 @@ def _marker_pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
-
-
-def _result(text: str, first: re.Match[str]) -> re.Match[str]:
-    """Follow a calculation from its first number to the one after its last equals sign."""
-    result, end = first, first.end()
-    for number in _NUMBER.finditer(text, end):
-        gap = text[end : number.start()]
-        if not _CALCULATION.fullmatch(gap):
-            break
-        if "=" in gap:
-            result = number
-        end = number.end()
-    return result
-
-
-def _value(found: re.Match[str]) -> float | None:
-    digits = found["plain"] or (found["grouped"] or "0").replace(found["mark"] or ",", "")
-    exponent = (found["exponent"] or found["power"] or "0").translate(_MINUS)
-    value = float(f"{digits}{found['decimals'] or ''}e{exponent}")
-    if found["denominator"]:
-        denominator = float(found["denominator"])
-        value = value / denominator if denominator else math.inf
-    value += float(found["whole"] or 0)
-    if not math.isfinite(value):
-        return None
-    return -value if found["sign"] in {"-", "−", "–"} else value

@@ -67,7 +67,8 @@ from scripts.scorers.numeric import Numeric, find_number
     ],
 )
 def test_a_number_is_read_in_whatever_way_it_is_written(text: str, expected: float | None) -> None:
-    assert find_number(text, ()) == (None if expected is None else pytest.approx(expected))
+    found = find_number(text, ())
+    assert (found and found.value) == (None if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_number_is_read_in_whatever_way_it_is_written(text: str, expected: flo
     ],
 )
 def test_the_number_after_the_last_marker_counts(text: str, expected: float) -> None:
-    assert find_number(text) == pytest.approx(expected)
+    assert find_number(text).value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("marker", ["&&", "||", "--", "[", "]", "^", "\\", "Total"])
