@@ -31,14 +31,15 @@ _BRACES = r"\{(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\})*+\}"
 # Possessive throughout: no reply, however long or hostile, makes it step back.
 _TOKEN = re.compile(
     rf"""
-    (?= [-+−–.\d^/\\√∛∜π±e_] )                                   # passes over all else at once
+    (?= [-+−–.,\d^/\\√∛∜π±e_] )                                   # passes over all else at once
     (?: (?P<skipped> \^[ ]?[{{(]?[-+−–]?\d[\d./]*+               # the 2 of "m^2" and of "m/s^2"
                    | (?<=[^\W\d]) /\d++ (?=[ ]?[^\W\d_])         # the 100 of "l/100 km"
                    | (?<=[^\W_]) _\{{?\d++ )                     # the 1 of "x_1"
-      | (?P<unread> [√∛∜] (?:\[[^\]]*+\])?+ [ ]?+ (?: {_BRACES} | \([^()]*+\) | [\d.]++ | \w )?+
+      | (?P<unread> [√∛∜] (?:\[[^][]{{0,9}}+\])?+ [ ]?+ (?: {_BRACES} | \([^()]*+\) | [\d.]++ | \w )?+
                   | π
                   | \\(?:frac|d?binom|tbinom)[ ]?+ (?: {_BRACES} )?+ (?: {_BRACES} )?+
                   | \\(?:ln|log|lg|sin|cos|tan|cot|exp|sum|prod|int|lim|infty) (?![a-zA-Z])
+                    (?: _ \{{? \d++ \}}? )?+
                   | (?<![^\W\d_]) e \^
                   | (?: ± | \+/[-−] ) [ ]?+ [$€£]? \d[\d.,]*+ )
       | (?: (?P<sign> (?: (?<![\w)\]}}%°]) | (?<=[{_SPACELESS}]) ) [+−–-] [(]?+ ) (?: [$€£¥₹][ ]? )?
@@ -48,7 +49,7 @@ _TOKEN = re.compile(
         (?: (?P<whole> \d++ ) [ ] (?= \d++/\d ) )?+                 # the 1 of "1 3/4"
         (?P<digits> (?! 0 ) \d{{1,3}}+ (?:[ ] \d{{3}} (?!\d))++ (?: [.,]\d++ )?+
                   | \d++ (?: [.,'_:/] \d++ )*+
-                  | \. \d++ )
+                  | (?: \. | (?<![^\s(=]), ) \d++ )
         (?: [eE] (?P<exponent> [-+−]? \d{{1,4}}+ ) (?!\w)
           | [ ]? [x×*·] [ ]? 10 [ ]? \^ [ ]?
             [{{(]? (?P<power_of_ten> [-+−–]? \d{{1,4}}+ ) [)}}]? (?! [.\d] )
@@ -89,6 +90,7 @@ _SPEAKS_OF = re.compile(
 )
 _OPERAND = re.compile(r"(?:\d|\b[a-zA-Z]|[)\]}%])$")
 _NOT = re.compile(r"(?i)\bnot[ ][$€£]?$")
+_MAY_FOLLOW_WORDS = frozenset(" $€£负負ス")
 _WINDOW = 24
 """How far before a number its sign, and what it belongs to, is looked for."""
 
@@ -296,7 +298,7 @@ def _tokens(line: str, *, is_alone: bool, decimal: str) -> Iterator[_Token]:
         if found["skipped"] or (found["unread"] and found["unread"][0] in "±+" and was_any):
             continue
         start, end = found.span()
-        before = line[max(0, start - _WINDOW) : start]
+        before = line[max(0, start - _WINDOW) : start] if line[start - 1 : start] in _MAY_FOLLOW_WORDS else ""
         if _NOT.search(before):
             continue
         was_any = True

@@ -46,7 +46,7 @@ HOSTILE = [
         ("short_answer", ShortAnswer()),
         ({"name": "short_answer"}, ShortAnswer()),
         ({"name": "short_answer", "unsupported_threshold": 1}, ShortAnswer(unsupported_threshold=1.0)),
-        ({"name": "numeric", "tolerance": 1e-3, "markers": ["=>"]}, Numeric(1e-3, ("=>",))),
+        ({"name": "numeric", "tolerance": 1e-3, "markers": ["=>"]}, Numeric(1e-3, markers=("=>",))),
         ({"name": "multiple_choice", "abstention_phrases": []}, MultipleChoice(())),
         ({"name": "regex", "pattern": "(x)"}, Regex("(x)")),
     ],
@@ -70,7 +70,7 @@ def test_a_scorer_is_built_from_its_name_and_options(spec: str | dict[str, Any],
         (
             {"name": "numeric", "tolerence": 1},
             "scorer 'numeric': unknown option 'tolerence' (did you mean 'tolerance'?); "
-            "allowed: abstention_phrases, markers, tolerance",
+            "allowed: abstention_phrases, decimal, markers, tolerance",
         ),
         ({"name": "numeric", "tolerance": "0.1"}, "the option 'tolerance' must be a number, not '0.1'"),
         ({"name": "numeric", "tolerance": True}, "the option 'tolerance' must be a number, not True"),
