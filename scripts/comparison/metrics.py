@@ -67,6 +67,13 @@ METRICS = (
         Better.LOWER,
         is_complete=False,
     ),
+    Metric(
+        "unread",
+        "Unread",
+        "1 if there is a text but no answer could be read in it, 0 if one was read; none without a text.",
+        Better.LOWER,
+        is_complete=False,
+    ),
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -69,10 +69,12 @@ _PLAIN = r"\d+(?:\.\d+)?|\.\d+"
 _GROUPED = r"(?!0)\d{1,3}(?:([, '_])\d{3})(?:\1\d{3})*(?:\.\d+)?|(?!0)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
 _DECIMAL_POINT = re.compile(f"{_PLAIN}|{_GROUPED}")
 _DECIMAL_COMMA = re.compile(r"(?!0)\d{1,3}(?:([. '_])\d{3})(?:\1\d{3})*(?:,\d+)?|\d+(?:,\d+)?|,\d+|\d*\.\d+")
+_EITHER_WAY = re.compile(r"\s*[-+−–]?((?!0)\d{1,3})\.(\d{3})\s*")
 _NO_DIGIT = re.compile(r"[^\d.]")
 
 _CALCULATION = re.compile(r"[^\S\n]*+(?:[-+−–*/x×·÷^()<>=≈$€£%!{}\[\]|][^\S\n]*+)*+")
 _OPERATOR = re.compile(r"[-+−–*/x×·÷^=≈]|>>")
+_SUM = re.compile(r"[+*/×·÷]")
 _RANGE = re.compile(
     r"(?i)[ ]?([^\W\d_]{1,15}|%|°[CF]?)?[ ]?"
     r"(?:[-−–~]|(?<! )—(?! )|[ ](?:to|through|bis|à)[ ]|到|至|から)"
@@ -124,7 +126,8 @@ def read_number(text: str, *, is_announced: bool, decimal: str = ".") -> Number 
     A calculation comes to the number after its last equals sign. Nothing is read of a range (5-7), a
     calculation without a result, a list (1,2), a date, a time, or an expression that has to be evaluated
     (``2\pi``, ``\sqrt{2}``); nor of 3,14 where the point is the decimal sign, as this may be two
-    numbers. Units, their exponents, currency and percent signs change nothing. What is said of the
+    numbers. Units, their exponents, currency and percent signs change nothing. Where nothing is
+    announced, the last number of a sum or product that breaks off counts. What is said of the
     confidence in an answer is no answer, unless there is nothing else.
 
     Examples
@@ -147,39 +150,34 @@ def read_number(text: str, *, is_announced: bool, decimal: str = ".") -> Number 
                 keeps_confidence=keeps_confidence,
             )
             if chain is not None:
-                return chain.number()
+                return chain.number(takes_last=not is_announced)
     return None
 
 
-def accepted_numbers(answers: tuple[str, ...], *, decimal: str = ".") -> tuple[float, ...]:
+def check_accepted(answer: str, *, decimal: str) -> None:
     """
-    Read a dataset's accepted answers; one that cannot be read is left out.
+    Refuse a dataset's own answer that may be two numbers: with a decimal comma, 1.234.
 
-    With a decimal comma an answer may be written either way, but not as 1.234, which may be both.
+    Any other may be written with a point or with a comma.
 
     Raises
     ------
     ValueError
-        An answer may be two numbers.
+        Says how to write it.
 
     Examples
     --------
-    >>> accepted_numbers(("3,5", "3.5", "many"), decimal=",")
-    (3.5, 3.5)
-    >>> accepted_numbers(("1.234",), decimal=",")
+    >>> check_accepted("3.5", decimal=",")
+    >>> check_accepted("1.234", decimal=",")
     Traceback (most recent call last):
         ...
     ValueError: with a decimal comma '1.234' may be 1234 or 1,234: write one of these
     """
-    found = []
-    for answer in answers:
-        if decimal == "," and (both := re.fullmatch(r"\s*[-+−–]?((?!0)\d{1,3})\.(\d{3})\s*", answer)):
-            raise ValueError(
-                f"with a decimal comma {answer.strip()!r} may be {both[1]}{both[2]} or {both[1]},{both[2]}: "
-                "write one of these"
-            )
-        found.append(read_number(answer, is_announced=False, decimal=decimal))
-    return tuple(one.value for one in found if one is not None and not math.isnan(one.value))
+    if decimal == "," and (both := _EITHER_WAY.fullmatch(answer)):
+        raise ValueError(
+            f"with a decimal comma {answer.strip()!r} may be {both[1]}{both[2]} or {both[1]},{both[2]}: "
+            "write one of these"
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,9 +203,12 @@ class _Chain:
     is_exact: bool = False
     """Whether what follows is only an approximation of the result."""
     alternatives: list[_Token] = dataclasses.field(default_factory=list)
+    is_open: bool = False
+    """Whether it ends with a sum or product of numbers."""
 
     def add(self, token: _Token, gap: str) -> None:
         """Add the number after an operator."""
+        self.is_open = _SUM.search(gap) is not None and None not in (self.last.value, token.value)
         if "=" in gap or "≈" in gap or ">>" in gap:
             self._end_side()
             self.is_exact = self.is_exact or ("=" not in gap and ">>" not in gap and self.result is not None)
@@ -220,10 +221,10 @@ class _Chain:
         self.alternatives.append(self.last)
         self.last = token
 
-    def number(self) -> Number | None:
-        """Give what the numbers come to; None where that is not said."""
+    def number(self, *, takes_last: bool) -> Number | None:
+        """Give what the numbers come to; None where that is not said, or the last of an open calculation."""
         self._end_side()
-        chosen = self.result
+        chosen = self.last if takes_last and self.result is None and self.is_open else self.result
         if chosen is None or chosen.value is None or not math.isfinite(chosen.value):
             return None
         first = next(iter(self.alternatives), chosen)

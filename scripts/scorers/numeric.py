@@ -5,22 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import re
-from collections import deque
 
 from scripts.records import Item
-from scripts.scorers.base import Score, is_abstention, is_unanswerable, judge
-from scripts.scorers.numbers import DECIMALS, Number, accepted_numbers, read_number
+from scripts.scorers.base import UNREAD, Score, is_abstention, is_unanswerable, judge, judge_nothing
+from scripts.scorers.numbers import DECIMALS, Number, check_accepted, read_number
+from scripts.scorers.reading import Answer, Reading, find_answers
 from scripts.scorers.text import ABSTENTION_PHRASES
-
-MARKERS = ("A:", "####", "answer is")
-"""What announces the answer in a reply that also shows its working."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Numeric:
+class Numeric(Reading):
     """
     Compare the number that a reply arrives at with the accepted numbers.
+
+    It is the first number of what is announced as the answer, or else the last number of the reply.
 
     Examples
     --------
@@ -33,17 +31,14 @@ class Numeric:
     """The largest difference that counts as equal, relative to the larger of the two numbers."""
     decimal: str = "."
     """The decimal sign: ``.`` or ``,``."""
-    markers: tuple[str, ...] = MARKERS
-    """None of them (an empty list): always the last number of the reply."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance is {self.tolerance}, but must be in [0, 1)")
         if self.decimal not in DECIMALS:
             raise ValueError(f"decimal is {self.decimal!r}, but must be '.' or ','")
-        if not all(marker.strip() for marker in self.markers):
-            raise ValueError("markers contains a blank text, but each marker must be visible")
 
     def score(self, text: str, item: Item) -> Score:
         """
@@ -54,19 +49,21 @@ class Numeric:
         ValueError
             No accepted answer of an answerable item holds a number: no reply could be right.
         """
-        number = find_number(text, self.markers, decimal=self.decimal)
-        abstained = is_abstention(text, self.abstention_phrases, was_read=number is not None)
-        if is_unanswerable(item):
-            return judge(item, abstained=abstained, correct=False)
-        accepted = self._accepted_numbers(item)
-        correct = number is not None and any(
-            math.isclose(number.value, one, rel_tol=self.tolerance) for one in accepted
-        )
-        return judge(item, abstained=abstained, correct=correct)
+        accepted = () if is_unanswerable(item) else self._accepted(item)
+        answers = list(find_answers(text, self))
+        if not answers:
+            return judge_nothing(item, abstains=self.empty_abstains)
+        if is_abstention(answers[0].text, self.abstention_phrases):
+            return judge(item, abstained=True, correct=False, read=answers[0].text)
+        number = _find_number(answers, self.decimal)
+        if number is None:
+            return UNREAD
+        correct = any(math.isclose(number.value, one, rel_tol=self.tolerance) for one in accepted)
+        return judge(item, abstained=False, correct=correct, read=number.text)
 
-    def _accepted_numbers(self, item: Item) -> tuple[float, ...]:
+    def _accepted(self, item: Item) -> tuple[float, ...]:
         try:
-            accepted = _accepted(item.answers, self.decimal)
+            accepted = _accepted_numbers(item.answers, self)
         except ValueError as error:
             raise ValueError(f"item {item.id!r}: {error}") from None
         if not accepted:
@@ -74,39 +71,24 @@ class Numeric:
         return accepted
 
 
-def find_number(text: str, markers: tuple[str, ...] = MARKERS, *, decimal: str = ".") -> Number | None:
-    r"""
-    Read the number after the last marker, or else the last one; None if there is none that can be read.
-
-    Examples
-    --------
-    >>> find_number("She sells 9 eggs at $2.\n#### 18"), find_number("The answer is 42, not 41.")
-    (Number(value=18.0, text='18'), Number(value=42.0, text='42'))
-    """
-    marked = _last(_marker_pattern(markers), text) if markers else None
-    found = read_number(text[marked.end() :], is_announced=True, decimal=decimal) if marked else None
-    if found is None and not (marked and re.search(r"\d", text[marked.end() :])):
-        return read_number(text, is_announced=False, decimal=decimal)
-    return found
-
-
 @functools.lru_cache(maxsize=2**16)
-def _accepted(answers: tuple[str, ...], decimal: str) -> tuple[float, ...]:
-    return accepted_numbers(answers, decimal=decimal)
+def _accepted_numbers(answers: tuple[str, ...], scorer: Numeric) -> tuple[float, ...]:
+    for answer in answers:
+        check_accepted(answer, decimal=scorer.decimal)
+    found = (_find_number(list(find_answers(answer, scorer)), scorer.decimal) for answer in answers)
+    return tuple(number.value for number in found if number is not None and not math.isnan(number.value))
 
 
-@functools.lru_cache(maxsize=64)
-def _marker_pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
-    """Find markers as whole words: "A:" is not in "Area: 7", nor "answer is" in "answer isn't 7"."""
-    whole = (
-        ("(?<!\\w)" if marker[0].isalnum() else "")
-        + re.escape(marker)
-        + ("(?!\\w)" if marker[-1].isalnum() else "")
-        for marker in markers
-    )
-    initials = "".join({re.escape(marker[0].swapcase() + marker[0]) for marker in markers})
-    return re.compile(f"(?=[{initials}])(?:{'|'.join(whole)})", re.IGNORECASE)
+def _find_number(answers: list[Answer], decimal: str) -> Number | None:
+    """
+    Read the number of the first answer that has one.
 
-
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
+    An announcement may also precede it by a line or more ("as follows:"); if nothing announces a number,
+    the last one counts.  What has digits and yet cannot be read is not passed over for another number.
+    """
+    first = answers[0]
+    for answer in (*answers[:-1], dataclasses.replace(first, text=first.rest), answers[-1]):
+        number = read_number(answer.text, is_announced=answer.is_announced, decimal=decimal)
+        if number is not None or any(map(str.isdigit, answer.text)):
+            return number
+    return None

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from scripts.records import Item
-from scripts.scorers.base import Score
+from scripts.scorers.base import NO_TEXT, UNREAD, Score
 from scripts.scorers.short_answer import ShortAnswer
 
 ITEM = Item("q1", "Which city?", ("Paris", "City of Light"))
@@ -23,7 +23,9 @@ UNANSWERABLE = Item("q3", "Which city?", (), is_unanswerable=True, context="Noth
         ("in Paris", 0.0, 2 / 3, 0.0),
         ("Rome", 0.0, 0.0, 0.0),
         ("I don't know.", 0.0, 0.0, 1.0),
-        ("", 0.0, 0.0, 1.0),
+        ("The answer is Paris.", 1.0, 1.0, 0.0),
+        ("<think>Rome?</think>Paris", 1.0, 1.0, 0.0),
+        ("Final answer: I don't know", 0.0, 0.0, 1.0),
     ],
 )
 def test_an_answer_is_compared_as_a_whole(text: str, correct: float, f1: float, abstained: float) -> None:
@@ -34,8 +36,18 @@ def test_an_answer_is_compared_as_a_whole(text: str, correct: float, f1: float, 
 
 
 def test_an_unanswerable_item_wants_an_abstention() -> None:
-    assert ShortAnswer().score("Unknown", UNANSWERABLE) == Score(1.0, 1.0, 1.0, 0.0, math.nan)
-    assert ShortAnswer().score("Unknown Pleasures", UNANSWERABLE) == Score(0.0, 0.0, 0.0, 1.0, 1.0)
+    assert ShortAnswer().score("Unknown", UNANSWERABLE) == Score(1.0, 1.0, 1.0, 0.0, math.nan, 0.0, "Unknown")
+    assert ShortAnswer().score("Unknown Pleasures", UNANSWERABLE) == Score(
+        0.0, 0.0, 0.0, 1.0, 1.0, 0.0, "Unknown Pleasures"
+    )
+
+
+def test_a_reply_without_a_text_has_no_score_unless_it_may_abstain() -> None:
+    assert ShortAnswer().score(" ", ITEM) == ShortAnswer().score("<think>Paris", UNANSWERABLE) == NO_TEXT
+    abstaining = ShortAnswer(empty="abstained")
+    assert abstaining.score("", ITEM) == Score(0.0, 0.0, 1.0)
+    assert abstaining.score("", UNANSWERABLE) == Score(1.0, 1.0, 1.0, 0.0)
+    assert ShortAnswer().score("?!", UNANSWERABLE) == UNREAD
 
 
 def test_an_accepted_answer_may_itself_be_an_abstention_phrase() -> None:
@@ -61,7 +73,7 @@ def test_an_answer_that_normalises_to_nothing_may_be_accepted() -> None:
     item = Item("q5", "Which blood type?", ("A+", "AB+"))
     score = ShortAnswer().score("a+", item)
     assert (score.correct, score.f1) == (1.0, 1.0)
-    assert [ShortAnswer().score(text, item).correct for text in ("", "A-", "the")] == [0.0, 0.0, 0.0]
+    assert [ShortAnswer().score(text, item).correct for text in ("A-", "the")] == [0.0, 0.0]
 
 
 def test_the_threshold_can_be_set() -> None:
