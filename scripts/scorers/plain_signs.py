@@ -108,7 +108,7 @@ def plain_signs(line: str) -> str:
     ('$-1/3$', '2·10^{5} m^{2}', '1 1/2 or 12')
     """
     if not line.isascii():
-        line = _in_ascii_digits(line)
+        line = ascii_signs(line)
     if "<su" in line:
         line = (
             line.replace("<sup>", "^{").replace("</sup>", "}").replace("<sub>", "_{").replace("</sub>", "}")
@@ -123,12 +123,20 @@ def plain_signs(line: str) -> str:
     return line
 
 
-def _in_ascii_digits(line: str) -> str:
-    line = _SUPERSCRIPT.sub(lambda run: f"^{{{unicodedata.normalize('NFKC', run[0])}}}", line)
-    line = _SUBSCRIPT.sub(lambda run: f"_{{{unicodedata.normalize('NFKC', run[0])}}}", line)
-    line = _VULGAR.sub(_vulgar, line)
-    line = unicodedata.normalize("NFKC", _INVISIBLE.sub("", line)).translate(_SIGNS)
-    return _DIGIT.sub(lambda one: str(unicodedata.digit(one[0], one[0])), line)
+def ascii_signs(text: str) -> str:
+    """
+    Rewrite a text in NFKC with ASCII digits: raised digits as ``^{2}``, ½ as 1/2, invisible marks dropped.
+
+    Examples
+    --------
+    >>> ascii_signs("１½ m² ٣"), ascii_signs("Cafe\u0301\u200b")
+    ('1 1/2 m^{2} 3', 'Café')
+    """
+    text = _SUPERSCRIPT.sub(lambda run: f"^{{{unicodedata.normalize('NFKC', run[0])}}}", text)
+    text = _SUBSCRIPT.sub(lambda run: f"_{{{unicodedata.normalize('NFKC', run[0])}}}", text)
+    text = _VULGAR.sub(_vulgar, text)
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_SIGNS)
+    return _DIGIT.sub(lambda one: str(unicodedata.digit(one[0], one[0])), text)
 
 
 def _vulgar(found: re.Match[str]) -> str:
