@@ -83,8 +83,8 @@ def paired_effect(
     rng : numpy.random.Generator
         Source of these signs, from `scripts.analysis.resampling.child_rng`.
     bounds : tuple of float, optional
-        Smallest and largest possible value of the metric; a t interval of the difference is cut off where
-        no difference can be.
+        Smallest and largest possible value of the metric; 0 and 1 mean a share.  A t interval of the
+        difference is cut off where no difference can be.
 
     Returns
     -------
@@ -100,8 +100,10 @@ def paired_effect(
     Notes
     -----
     Both arms binary (all 0 or 1) and no two pairs in one cluster: `tango_interval`, `exact_mcnemar` and
-    the conditional odds ratio.  Otherwise: the cluster-robust t interval of the differences, with fewer than
-    20 clusters the wild cluster bootstrap-t, and the sign-flip permutation test, cluster by cluster.
+    the conditional odds ratio.  Otherwise the sign-flip permutation test, cluster by cluster, and an interval
+    (of a metric between 0 and 1 `scripts.analysis.share_differences.ShareDifference`, of another the
+    cluster-robust t interval of the differences, with fewer than 20 clusters the wild cluster bootstrap-t).
+    Interval and test are of different methods: one may hold 0 where the other just rejects it.
     Binary arms in clusters whose pairs all differ by the same amount show no variation; Tango's interval
     then counts every cluster as one pair, which is conservative.  A difference within 1e-12 of the values'
     size is rounding and counts as none.

@@ -70,7 +70,7 @@ def test_clustered_pairs_are_averaged_or_left_out() -> None:
     assert found.wilcoxon.method.endswith(", on cluster means")
     assert found.hodges_lehmann.n == 4
     assert found.bootstrap.method == "bca bootstrap of clusters"
-    assert found.non_inferiority.method == "two one-sided tests, wild cluster bootstrap-t"
+    assert found.non_inferiority.method == "two one-sided tests, tango score, effective sample size"
 
 
 def test_without_a_pair_every_number_is_missing_and_every_method_says_why() -> None:

@@ -155,7 +155,7 @@ def test_few_clusters_get_the_interval_for_few_clusters(tmp_path):
     bench = Bench(tmp_path, {"d": list("aabbccdd")})
     stats = bench.stats(rows([1, 1, 1, 1, 0, 1, 1, 1]), rows([0, 1, 0, 1, 1, 0, 0, 1]))
     assert stats["metrics"]["correct"]["method"] == "wilson, effective sample size"
-    assert effect_of(stats)["interval_method"] == "wild cluster bootstrap-t"
+    assert effect_of(stats)["interval_method"] == "tango score, effective sample size"
 
 
 def test_the_worst_case_counts_what_was_not_answered(bench):
