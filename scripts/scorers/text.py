@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from typing import NamedTuple
 
+from scripts.records import Item
 from scripts.scorers.normalizing import normalize_answer, squad_normalize, tokenize
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "AcceptedAnswer",
     "best_f1",
     "equals_accepted",
+    "find_alike",
     "is_phrase",
     "normalize_accepted",
     "normalize_answer",
@@ -158,6 +160,36 @@ def equals_accepted(found: str, answers: tuple[str, ...]) -> bool:
         return True
     normalized = normalize_answer(found)
     return bool(normalized) and any(normalized == one.normalized for one in normalize_accepted(answers))
+
+
+def find_alike(item: Item, *, squad: bool = False) -> tuple[str, str] | None:
+    """
+    Find two options of an item, or two accepted answers, that differ and yet become the same text.
+
+    Two ways to write one answer ("Paris", "paris.") are meant so; SQuAD's normalisation makes one text of
+    different answers, too.
+
+    Examples
+    --------
+    >>> find_alike(Item("q1", "Which?", ("Rome",), choices=("Rome", "Paris", "ROME")))
+    ('Rome', 'ROME')
+    >>> item = Item("q2", "Which?", ("C++", "C#"))
+    >>> find_alike(item), find_alike(item, squad=True)
+    (None, ('C++', 'C#'))
+    """
+    normalize = squad_normalize if squad else normalize_answer
+    seen: dict[str, str] = {}
+    for choice in item.choices:
+        key = normalize(choice) or choice.strip().casefold()
+        if key in seen:
+            return seen[key], choice
+        seen[key] = choice
+    accepted: dict[str, str] = {}
+    for answer in item.answers if squad else ():
+        other = accepted.setdefault(squad_normalize(answer), answer)
+        if normalize_answer(other) != normalize_answer(answer):
+            return other, answer
+    return None
 
 
 @functools.lru_cache(maxsize=64)
