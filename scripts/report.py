@@ -14,6 +14,7 @@ import scripts
 from scripts.comparison import metrics
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
+from scripts.comparison.design import analyse_design
 from scripts.comparison.leaderboard import place_trials
 from scripts.comparison.omnibus import compare_all
 from scripts.comparison.run_scores import Key, RunScores, pair_trials, read_run_scores
@@ -145,11 +146,19 @@ def _together(settings: Settings, scores: RunScores) -> Together:
         )
     # An interval that holds with all others goes with verdicts that bound the chance of any false one.
     has_intervals = options["adjustment"] in ("holm", "bonferroni")
+    headline = (*options["family"], "correct")[0]
     return Together(
         omnibus=compare_all(scores),
         simultaneous=simultaneous_intervals(scores, families[0], **drawing) if has_intervals else {},
         detectable=detectable,
-        leaderboard=place_trials(scores, (*options["family"], "correct")[0], **drawing),
+        leaderboard=place_trials(scores, headline, **drawing),
+        design=analyse_design(
+            scores,
+            settings.trials,
+            headline,
+            references=settings.config["trials"].get("baseline") or {},
+            **drawing,
+        ),
     )
 
 
