@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import scripts
-from scripts.comparison import metrics
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
 from scripts.comparison.design import analyse_design
@@ -20,6 +19,7 @@ from scripts.comparison.omnibus import compare_all
 from scripts.comparison.run_scores import Key, RunScores, pair_trials, read_run_scores
 from scripts.comparison.simultaneous import detectable_differences, simultaneous_intervals
 from scripts.errors import user_errors
+from scripts.experiment.dataset_scorer import run_metrics, scorer_specs
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
 from scripts.files import read_json, write_json, write_text
@@ -90,7 +90,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
     """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
-    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), metrics.COMPARED)
+    compared = {metric.name: metric for metric in run_metrics(settings) if metric.is_compared}
+    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), compared)
     summary = build_summary(
         results,
         run_id=settings.run_id,
@@ -132,7 +133,7 @@ def _together(settings: Settings, scores: RunScores) -> Together:
         "seed": settings.config["seed"],
     }
     families = [
-        list(pair_trials(scores, settings.trials, [metrics.BY_NAME[name] for name in names]))
+        list(pair_trials(scores, settings.trials, [scores.metrics[name] for name in names]))
         for names in (options["family"], [name for name in scores.means if name not in options["family"]])
     ]
     detectable: dict[Key, Any] = {}
@@ -179,7 +180,10 @@ def _methods(settings: Settings) -> Methods:
     options = settings.config["stats"]
     versions = {name: importlib.metadata.version(name) for name in ("scipy", "statsmodels", "snakemake")}
     return Methods(
-        scorers={name: _scorer_name(entry["scorer"]) for name, entry in settings.config["datasets"].items()},
+        scorers={
+            name: ", ".join(_scorer_name(spec) for spec in scorer_specs(entry))
+            for name, entry in settings.config["datasets"].items()
+        },
         resamples=options["resamples"],
         seed=settings.config["seed"],
         adjustment=options["adjustment"],

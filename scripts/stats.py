@@ -14,6 +14,7 @@ from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_i
 from scripts.comparison.trial import describe_datasets
 from scripts.comparison.units import merge_units
 from scripts.comparison.usage import read_usage
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -47,7 +48,7 @@ def stats_trial(
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
     level = options["confidence_level"]
-    measured = (*metrics.METRICS, *metrics.USAGE)
+    measured = (*run_metrics(settings), *metrics.USAGE)
     comparison = Comparison(
         confidence_level=level,
         resamples=options["resamples"],

@@ -12,8 +12,10 @@ import difflib
 import importlib
 import typing
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from scripts.comparison.metrics import Metric
 from scripts.scorers.base import Score, Scorer
 
 __all__ = ["SCORERS", "Score", "Scorer", "build_scorer", "scorer_names"]
@@ -46,7 +48,21 @@ def scorer_names() -> tuple[str, ...]:
     return tuple(sorted(SCORERS))
 
 
-def build_scorer(spec: str | Mapping[str, Any]) -> Scorer:
+def scorer_name(spec: str | Mapping[str, Any]) -> str:
+    """
+    Name the scorer that a configuration describes.
+
+    Examples
+    --------
+    >>> scorer_name({"name": "numeric"}), scorer_name("python: own:f")
+    ('numeric', 'python')
+    """
+    return _read_spec(spec)[0]
+
+
+def build_scorer(
+    spec: str | Mapping[str, Any], declared: Mapping[str, Metric] = MappingProxyType({})
+) -> Scorer:
     """
     Build the scorer that a configuration describes, and find every mistake in it before money is spent.
 
@@ -55,6 +71,8 @@ def build_scorer(spec: str | Mapping[str, Any]) -> Scorer:
     spec : str or mapping
         A name (``short_answer``), a name with options (``{name: numeric, tolerance: 0.01}``), or a
         function of the user's (``python: module:function`` as one text or as a mapping).
+    declared : mapping, optional
+        Metrics that the configuration declares, which a function of the user's may return.
 
     Raises
     ------
