@@ -17,7 +17,7 @@ from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import Score, Scorer
 from scripts.scorers.base import NO_TEXT
 
-COLUMNS = ("dataset", "item_id", "replicate", "outcome")
+COLUMNS = ("dataset", "item_id", "replicate", "outcome", "request_key")
 
 
 def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, *, scores_refusals: bool) -> Score:
@@ -79,7 +79,8 @@ def scores_schema() -> Any:
         ("replicate", pa.int64()),
         ("outcome", pa.string()),
     ]
-    return pa.schema([*texts, *((name, pa.float64()) for name in NAMES)])
+    metrics = [(name, pa.float64()) for name in NAMES]
+    return pa.schema([*texts, *metrics, ("request_key", pa.string())])
 
 
 def _batches(outcomes: Path) -> Iterator[Any]:
