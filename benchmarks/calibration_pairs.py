@@ -162,10 +162,10 @@ def bootstrap_bounds(
 
 def unit_differences(trial: FloatArray, baseline: FloatArray, codes: Codes) -> FloatArray:
     """Differences of items, or their means over clusters."""
-    differences = np.round(trial - baseline, 12)
+    differences = trial - baseline
     if codes is None:
         return differences
-    means: FloatArray = np.round(np.bincount(codes, weights=differences) / np.bincount(codes), 12)
+    means: FloatArray = np.bincount(codes, weights=differences) / np.bincount(codes)
     return means
 
 

@@ -8,12 +8,17 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import scripts
+from scripts.comparison import metrics
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
+from scripts.comparison.design import analyse_design
+from scripts.comparison.leaderboard import place_trials
 from scripts.comparison.omnibus import compare_all
+from scripts.comparison.run_scores import Key, RunScores, pair_trials, read_run_scores
+from scripts.comparison.simultaneous import detectable_differences, simultaneous_intervals
 from scripts.errors import user_errors
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
@@ -21,26 +26,22 @@ from scripts.files import read_json, write_json, write_text
 from scripts.records import RUN_OUTPUTS, Trial
 from scripts.reporting.embed import items_budget, unpack
 from scripts.reporting.examples import read_questions
+from scripts.reporting.leaderboard import leaderboard_columns, leaderboard_rows
 from scripts.reporting.page_content import Methods, PromptText, RunPage, TrialPage
 from scripts.reporting.pages import render_drawing, render_run_page, render_trial_page, warm_up
 from scripts.reporting.question_selection import TrialFiles
 from scripts.reporting.stats_tables import stats_tables
 from scripts.reporting.summary import (
     EFFECT_COLUMNS,
+    Together,
     TrialResult,
     build_summary,
     effect_rows,
-    leaderboard_columns,
-    leaderboard_rows,
 )
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
 from scripts.run.job import Job, phase_job, phase_parser, trial_job
 from scripts.run.paths import RunPaths
-
-if TYPE_CHECKING:
-    pass
-
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
 
@@ -89,6 +90,7 @@ def report_run(settings: Settings, *, out: Path) -> None:
     """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
+    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), metrics.COMPARED)
     summary = build_summary(
         results,
         run_id=settings.run_id,
@@ -96,8 +98,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
         adjustment=options["adjustment"],
         family=options["family"],
         margin=options["equivalence_margin"],
-        max_error_rate=settings.config["max_error_rate"],
-        omnibus=compare_all(settings),
+        max_unpaired=options["max_unpaired"],
+        together=_together(settings, scores),
     )
     costs = {trial.name: result.costs or {} for trial, result in zip(settings.trials, results, strict=True)}
     summary |= summarise_costs(summary, costs)
@@ -119,6 +121,45 @@ def report_run(settings: Settings, *, out: Path) -> None:
     for name, drawing in run_drawings(page).items():
         write_text(settings.paths.figure(name), render_drawing(drawing))
     write_text(out, render_run_page(page))
+
+
+def _together(settings: Settings, scores: RunScores) -> Together:
+    """Look at all comparisons and trials of the run together."""
+    options = settings.config["stats"]
+    drawing = {
+        "confidence_level": options["confidence_level"],
+        "resamples": options["resamples"],
+        "seed": settings.config["seed"],
+    }
+    families = [
+        list(pair_trials(scores, settings.trials, [metrics.BY_NAME[name] for name in names]))
+        for names in (options["family"], [name for name in scores.means if name not in options["family"]])
+    ]
+    detectable: dict[Key, Any] = {}
+    for members in families:
+        detectable |= detectable_differences(
+            scores,
+            members,
+            confidence_level=options["confidence_level"],
+            adjustment=options["adjustment"],
+            resamples=options["resamples"],
+        )
+    # An interval that holds with all others goes with verdicts that bound the chance of any false one.
+    has_intervals = options["adjustment"] in ("holm", "bonferroni")
+    headline = (*options["family"], "correct")[0]
+    return Together(
+        omnibus=compare_all(scores),
+        simultaneous=simultaneous_intervals(scores, families[0], **drawing) if has_intervals else {},
+        detectable=detectable,
+        leaderboard=place_trials(scores, headline, **drawing),
+        design=analyse_design(
+            scores,
+            settings.trials,
+            headline,
+            references=settings.config["trials"].get("baseline") or {},
+            **drawing,
+        ),
+    )
 
 
 def _prepared(settings: Settings) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ from scripts.files import atomic_path
 from scripts.records import FAILED_OUTCOMES, Item, Outcome
 from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import Score, Scorer
+from scripts.scorers.base import NO_TEXT
 
-NO_SCORE = Score(**dict.fromkeys(NAMES, math.nan))
-COLUMNS = ("dataset", "item_id", "replicate", "outcome")
+COLUMNS = ("dataset", "item_id", "replicate", "outcome", "request_key")
 
 
 def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, *, scores_refusals: bool) -> Score:
@@ -26,7 +25,7 @@ def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, *, scores_
     outcome = Outcome(row["outcome"])
     has_answer = row["text"] is not None and outcome not in FAILED_OUTCOMES
     if not has_answer or (outcome is Outcome.REFUSED and not scores_refusals):
-        return NO_SCORE
+        return NO_TEXT
     return scorer.score(row["text"], item)
 
 
@@ -80,7 +79,8 @@ def scores_schema() -> Any:
         ("replicate", pa.int64()),
         ("outcome", pa.string()),
     ]
-    return pa.schema([*texts, *((name, pa.float64()) for name in NAMES)])
+    metrics = [(name, pa.float64()) for name in NAMES]
+    return pa.schema([*texts, *metrics, ("request_key", pa.string())])
 
 
 def _batches(outcomes: Path) -> Iterator[Any]:

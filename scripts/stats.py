@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,12 @@ from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
 from scripts.comparison.trial import describe_datasets
+from scripts.comparison.units import merge_units
+from scripts.comparison.usage import read_usage
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
+from scripts.money.price import Price
+from scripts.money.price_book import find_price
 from scripts.records import Outcome, Trial
 from scripts.run.job import phase_job, phase_parser, trial_job
 
@@ -20,11 +25,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclasses.dataclass(frozen=True)
+class ArmFiles:
+    """What the phases before left of one trial."""
+
+    scores: Path
+    outcomes: Path
+    price: Price | None
+    """Of its model; None: there is none."""
+
+
 def stats_trial(
     settings: Settings,
     trial: Trial,
-    scores: Path,
-    baseline_scores: Path | None,
+    files: ArmFiles,
+    baseline: ArmFiles | None,
     prepared: Sequence[Path],
     *,
     out: Path,
@@ -32,6 +47,7 @@ def stats_trial(
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
     level = options["confidence_level"]
+    measured = (*metrics.METRICS, *metrics.USAGE)
     comparison = Comparison(
         confidence_level=level,
         resamples=options["resamples"],
@@ -39,13 +55,17 @@ def stats_trial(
         margin=options["equivalence_margin"],
         subgroups=tuple(options["subgroups"]),
     )
-    rows, items = read_scores(scores), read_items(prepared, comparison.subgroups)
-    arm = make_arm(rows)
+    questions = read_items(prepared, comparison.subgroups)
+    rows = _read_arm(files)
     effects: list[dict[str, Any]] = []
-    if baseline_scores is not None and trial.baseline is not None:
-        other = make_arm(read_scores(baseline_scores))
-        effects = list(compare(arm, other, items, comparison, names=(trial.name, trial.baseline)))
-    described = describe_datasets(add_items(arm.means, items), arm, level)
+    if baseline is not None and trial.baseline is not None:
+        other = _read_arm(baseline)
+        merged, units = merge_units([rows, other], questions)
+        arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
+        effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
+    (own,), units = merge_units([rows], questions)
+    arm = make_arm(own, measured)
+    described = describe_datasets(add_items(arm.means, units), arm, level)
     write_json(
         out,
         {
@@ -55,11 +75,18 @@ def stats_trial(
             "confidence_level": level,
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
+            "without_score": count_outcomes(rows.loc[rows["correct"].isna(), "outcome"]),
             **described.pop(ALL),
             "by_dataset": described,
             "effects": effects,
         },
     )
+
+
+def _read_arm(files: ArmFiles) -> pd.DataFrame:
+    """Read a trial's scores, and what each request took, a row per request."""
+    usage = read_usage(files.outcomes, files.price)
+    return read_scores(files.scores).merge(usage, on=[*KEY, "replicate"], how="left", validate="one_to_one")
 
 
 def warm_up() -> None:
@@ -70,7 +97,7 @@ def warm_up() -> None:
     scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
-    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False)
+    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1)
     arm, other = make_arm(scores), make_arm(scores.assign(correct=1.0, f1=0.5))
     list(compare(arm, other, items, Comparison(0.95, 100, 0, 0.02), names=("warm", "up")))
     describe_datasets(add_items(arm.means, items), arm, 0.95)
@@ -85,19 +112,24 @@ def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare one trial with its baseline (the command of rule ``stats``)."""
     parser = phase_parser("stats", "Means with intervals, and paired differences from the baseline.")
-    parser.add_argument("--scores", type=Path, required=True, help="the trial's scores.parquet")
-    parser.add_argument("--baseline-scores", type=Path, nargs="?", help="the baseline's scores.parquet")
+    for arm, count, whose in (("", None, "the trial's"), ("baseline-", "?", "the baseline's")):
+        for kind in ("scores", "outcomes"):
+            parser.add_argument(
+                f"--{arm}{kind}", type=Path, nargs=count, required=not arm, help=f"{whose} {kind}.parquet"
+            )
     parser.add_argument("--prepared", type=Path, nargs="+", required=True, help="the prepared datasets")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = parser.parse_args(argv)
-    inputs = [options.scores, *options.prepared]
-    if options.baseline_scores:
-        inputs.append(options.baseline_scores)
+    inputs = [options.scores, options.outcomes, *options.prepared]
+    inputs += [path for path in (options.baseline_scores, options.baseline_outcomes) if path]
     with phase_job(trial_job("stats", options, inputs=inputs, outputs=[options.out])) as settings:
         trial = settings.trial(options.trial)
-        stats_trial(
-            settings, trial, options.scores, options.baseline_scores, options.prepared, out=options.out
-        )
+        files = ArmFiles(options.scores, options.outcomes, find_price(settings.config, trial.model))
+        baseline = None
+        if trial.baseline is not None and options.baseline_scores and options.baseline_outcomes:
+            price = find_price(settings.config, settings.trial(trial.baseline).model)
+            baseline = ArmFiles(options.baseline_scores, options.baseline_outcomes, price)
+        stats_trial(settings, trial, files, baseline, options.prepared, out=options.out)
     return 0
 
 

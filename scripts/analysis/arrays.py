@@ -16,6 +16,10 @@ CodeArray = NDArray[np.int64]
 """Cluster numbers, one per item, counted from 0."""
 
 
+TIE = 1e-12
+"""Numbers that differ by less than this share of their scale differ by the rounding of numbers."""
+
+
 Labels = ArrayLike | Sequence[object]
 """Cluster labels, one per item, of any kind that can be a key; None or NaN: the item is its own cluster."""
 
@@ -84,6 +88,42 @@ def cluster_codes(clusters: Labels | None, n_items: int) -> CodeArray:
 def count_clusters(codes: CodeArray) -> int:
     """Count the clusters; numbers may be missing among the codes."""
     return int(np.count_nonzero(np.bincount(codes))) if len(codes) else 0
+
+
+def merge_ties(values: FloatArray, *, scale: float | None = None) -> FloatArray:
+    """
+    Make numbers equal that only the rounding of numbers tells apart, and those 0 that only it keeps from 0.
+
+    To round them to some decimals is not enough: equal numbers on both sides of a step get further apart,
+    above all if they are rounded, divided and rounded again.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Finite, of any shape.
+    scale : float, optional
+        Size of the numbers that the values were computed from; by default the largest value.
+
+    Returns
+    -------
+    ndarray of float
+        Of the same shape.  Numbers and their mirror images are treated alike: -x and x stay mirror images.
+
+    Examples
+    --------
+    >>> merge_ties(np.array([0.1 + 0.2, -0.3, 0.5, 1e-17])).tolist()
+    [0.3, -0.3, 0.5, 0.0]
+    """
+    if values.size == 0:
+        return values
+    sizes = np.concatenate([[0.0], np.abs(values).ravel()])
+    order = np.argsort(sizes, kind="stable")
+    ordered = sizes[order]
+    is_new = np.diff(ordered, prepend=-np.inf) > TIE * (ordered[-1] if scale is None else scale)
+    merged = np.empty_like(sizes)
+    merged[order] = ordered[is_new][np.cumsum(is_new) - 1]
+    signed: FloatArray = np.copysign(merged[1:].reshape(values.shape), values) + 0.0
+    return signed
 
 
 def is_binary(values: FloatArray) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.analysis.arrays import FloatArray
+from scripts.analysis.arrays import FloatArray, merge_ties
 from scripts.analysis.clusters import ClusterTotals
 from scripts.analysis.levels import check_level
 from scripts.analysis.resampling import BLOCK_BYTES
@@ -156,7 +156,7 @@ def jackknife(totals: ClusterTotals) -> FloatArray:
 
 def _cells(totals: ClusterTotals, residuals: FloatArray) -> _Cells:
     """Put units that are alike into one cell, or into strata where there are too many kinds."""
-    order = np.lexsort((totals.sizes, totals.sums, np.round(residuals, 12)))
+    order = np.lexsort((totals.sizes, totals.sums, merge_ties(residuals)))
     units = np.column_stack([totals.sums, totals.sizes])[order]
     is_new = np.any(units[1:] != units[:-1], axis=1)
     starts = np.concatenate([[0], 1 + np.flatnonzero(is_new)])

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scripts.analysis.arrays import FloatArray, Labels
+from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.intervals import mean_interval
-from scripts.analysis.paired import PairedEffect, paired_effect
+from scripts.analysis.paired import effect_of_pairs
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
 from scripts.analysis.replicates import as_rows, item_means
 from scripts.analysis.resampling import child_rng
-from scripts.analysis.verdicts import Verdict, verdict
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,12 +55,16 @@ class DifferenceBounds:
     """Lower end of the interval of `lowest`; None: it has none."""
     high: float | None = None
     """Upper end of the interval of `highest`; None: it has none."""
+    p_lowest: float | None = None
+    """P-value of the test of the difference at the lowest; not adjusted."""
+    p_highest: float | None = None
+    """The same at the highest."""
+    p_equivalence_lowest: float | None = None
+    """P-value of the two one-sided tests against the margin at the lowest; None: no margin, or no test."""
+    p_equivalence_highest: float | None = None
+    """The same at the highest."""
     sign_survives: bool | None = None
     """Whether the difference has the same sign throughout; None: nothing was observed."""
-    verdicts: tuple[Verdict, Verdict, Verdict] | None = None
-    """At the lowest, as observed, and at the highest; by p-values that are not adjusted."""
-    verdict_survives: bool | None = None
-    """Whether these three are the same; None: nothing was observed."""
     reason: str | None = None
     """Why something is not known; None: all of it is."""
 
@@ -139,7 +144,6 @@ def difference_bounds(
     seed: int,
     names: tuple[str, ...],
     margin: float | None,
-    higher_is_better: bool,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> DifferenceBounds:
     """
@@ -155,18 +159,19 @@ def difference_bounds(
     confidence_level : float
         Coverage aimed at, within (0, 1).
     resamples : int
-        Sign patterns drawn by each of the three permutation tests; a thousand will do.
+        Sign patterns drawn by each permutation test.
     seed, names : int, tuple of str
         The run's seed and the path of this block, for `scripts.analysis.resampling.child_rng`.
-    margin, higher_is_better : float or None, bool
-        As in `scripts.analysis.verdicts.verdict`.
+    margin : float or None
+        Half the width of the equivalence band, above 0.
     bounds : tuple of float
         Smallest and largest possible value of the metric.
 
     Returns
     -------
     DifferenceBounds
-        A verdict that survives is the same in the worst and in the best case.
+        With nothing missing, `lowest` and `highest` are the observed difference, and have no tests of their
+        own.
 
     Raises
     ------
@@ -180,7 +185,7 @@ def difference_bounds(
     Examples
     --------
     >>> found = difference_bounds([1, 1, 1, float("nan")], [0, 0, 0, 0], confidence_level=0.95,
-    ...     resamples=100, seed=1, names=("example",), margin=None, higher_is_better=True)
+    ...     resamples=100, seed=1, names=("example",), margin=None)
     >>> found.lowest, found.observed, found.highest, found.sign_survives
     (0.75, 1.0, 1.0, True)
     """
@@ -188,60 +193,80 @@ def difference_bounds(
     if len(arms[0]) != len(arms[1]):
         raise ValueError(f"the trial has {len(arms[0])} items, but the baseline {len(arms[1])}")
 
-    def compare(part: str, after: FloatArray, before: FloatArray) -> PairedEffect:
-        return paired_effect(
-            after,
-            before,
-            clusters,
-            confidence_level=confidence_level,
-            resamples=resamples,
-            rng=child_rng(seed, *names, "bounds", part),
-            bounds=bounds,
-        )
-
-    observed = compare("observed", item_means(arms[0]), item_means(arms[1]))
+    observed = pair_up(item_means(arms[0]), item_means(arms[1]), clusters, bounds=bounds)
     incomplete = np.isnan(arms[0]).any(axis=1) | np.isnan(arms[1]).any(axis=1)
-    cases = observed, observed, observed
-    if incomplete.any():
-        worst = compare("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1]))
-        best = compare("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0]))
-        cases = worst, observed, best
+    difference = float(observed.differences.mean()) if observed.n else None
     found = DifferenceBounds(
         n_items=len(arms[0]),
         n_incomplete=int(np.count_nonzero(incomplete)),
-        lowest=cases[0].difference,
-        observed=observed.difference,
-        highest=cases[2].difference,
-        low=cases[0].low,
-        high=cases[2].high,
+        observed=difference,
+        reason=None if observed.n else "no pairs",
     )
-    if observed.difference is None:
-        return dataclasses.replace(found, reason="no pairs")
-    judge = functools.partial(
-        _judge, confidence_level=confidence_level, margin=margin, higher_is_better=higher_is_better
-    )
-    verdicts = judge(cases[0]), judge(cases[1]), judge(cases[2])
-    signs = {float(np.sign(case.difference or 0.0)) for case in cases}
+    if not incomplete.any():
+        is_signed = difference is not None
+        return dataclasses.replace(
+            found, lowest=difference, highest=difference, sign_survives=is_signed or None
+        )
+
+    def complete(part: str, after: FloatArray, before: FloatArray) -> _Completion:
+        pairs = pair_up(after, before, clusters, bounds=bounds)
+        return _complete(
+            pairs,
+            infer_difference(pairs, bounds=bounds),
+            confidence_level=confidence_level,
+            resamples=resamples,
+            rng=child_rng(seed, *names, "bounds", part),
+            margin=margin,
+        )
+
+    worst = complete("lowest", _filled(arms[0], bounds[0]), _filled(arms[1], bounds[1]))
+    best = complete("highest", _filled(arms[0], bounds[1]), _filled(arms[1], bounds[0]))
+    cases = [case for case in (worst.difference, difference, best.difference) if case is not None]
     return dataclasses.replace(
         found,
-        sign_survives=len(signs) == 1,
-        verdicts=verdicts,
-        verdict_survives=len(set(verdicts)) == 1,
+        lowest=worst.difference,
+        highest=best.difference,
+        low=worst.low,
+        high=best.high,
+        p_lowest=worst.p_value,
+        p_highest=best.p_value,
+        p_equivalence_lowest=worst.p_equivalence,
+        p_equivalence_highest=best.p_equivalence,
+        sign_survives=len({float(np.sign(case)) for case in cases}) == 1 if observed.n else None,
     )
 
 
-def _judge(
-    effect: PairedEffect, *, confidence_level: float, margin: float | None, higher_is_better: bool
-) -> Verdict:
-    return verdict(
-        difference=effect.difference,
-        p_value=effect.p_value,
-        confidence_level=confidence_level,
-        equivalence_low=effect.equivalence_low,
-        equivalence_high=effect.equivalence_high,
-        margin=margin,
-        higher_is_better=higher_is_better,
+@dataclasses.dataclass(frozen=True)
+class _Completion:
+    """An effect with every missing score filled in."""
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_equivalence: float | None
+
+
+def _complete(
+    pairs: Pairs,
+    inference: Inference,
+    *,
+    confidence_level: float,
+    resamples: int,
+    rng: np.random.Generator,
+    margin: float | None,
+) -> _Completion:
+    effect = effect_of_pairs(
+        pairs, inference, confidence_level=confidence_level, resamples=resamples, rng=rng
     )
+    difference = float(pairs.differences.mean())
+    p_equivalence = None
+    if margin is not None and inference.p_value is not None:
+        tests = margin_tests(
+            difference, inference.p_value, margin=margin, higher_is_better=True, method="as filled in"
+        )
+        p_equivalence = tests.p_equivalence
+    return _Completion(difference, effect.low, effect.high, effect.p_value, p_equivalence)
 
 
 def _filled(rows: FloatArray, value: float) -> FloatArray:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scripts.analysis.arrays import TIE, merge_ties
+
 if TYPE_CHECKING:
     from scripts.analysis.arrays import CodeArray, FloatArray
 
@@ -41,7 +43,7 @@ def cluster_totals(differences: FloatArray, codes: CodeArray) -> ClusterTotals:
     Parameters
     ----------
     differences : ndarray of float, shape (n_items,)
-        Finite; in units of about 1, as sums are rounded to twelve decimals.
+        Finite.
     codes : ndarray of int, shape (n_items,)
         Number of each item's cluster; numbers may be missing.
 
@@ -53,7 +55,8 @@ def cluster_totals(differences: FloatArray, codes: CodeArray) -> ClusterTotals:
     """
     sizes = np.bincount(codes).astype(np.float64)
     added = np.bincount(codes, weights=differences).astype(np.float64)
-    sums: FloatArray = np.round(added[sizes > 0], 12)
+    scale = float(np.bincount(codes, weights=np.abs(differences)).max(initial=0.0))
+    sums = merge_ties(added[sizes > 0], scale=scale)
     sizes = sizes[sizes > 0]
     sign = _sign(sums, sizes)
     sums = sums * (sign or 1.0) + 0.0
@@ -63,8 +66,8 @@ def cluster_totals(differences: FloatArray, codes: CodeArray) -> ClusterTotals:
 
 def _sign(sums: FloatArray, sizes: FloatArray) -> float:
     """Sign of the total; where it is 0, of the first place where clusters and mirror differ; 0: nowhere."""
-    total = round(math.fsum(sums), 9)
-    if total:
+    total = math.fsum(sums)
+    if abs(total) > TIE * math.fsum(np.abs(sums)):
         return 1.0 if total > 0 else -1.0
     unlike = sums[np.lexsort((sums, sizes))] + sums[np.lexsort((-sums, sizes))]
     first = unlike[np.flatnonzero(unlike)[:1]]

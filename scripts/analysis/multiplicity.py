@@ -60,6 +60,44 @@ def adjust(p_values: Sequence[float | None], method: str) -> list[float | None]:
     return [None if p is None else next(adjusted) for p in p_values]
 
 
+def strictest_alpha(alpha: float, n_tests: int, method: str) -> float:
+    """
+    Level that the smallest p-value of a family must pass where nothing else in the family is found.
+
+    Parameters
+    ----------
+    alpha : float
+        Level of the family.
+    n_tests : int
+        Tests in it; fewer than two need no adjustment.
+    method : str
+        One of `METHODS`.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+
+    Notes
+    -----
+    The first step of all of them is to compare the smallest p-value with ``alpha / n_tests``, with "fdr_by"
+    divided by the sum of ``1 / k`` over ``k = 1 ... n_tests`` as well.
+
+    Examples
+    --------
+    >>> strictest_alpha(0.05, 10, "holm"), strictest_alpha(0.05, 10, "none"), strictest_alpha(0.05, 1, "holm")
+    (0.005, 0.05, 0.05)
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}, but must be one of {', '.join(METHODS)}")
+    if method == "none" or n_tests < 2:
+        return alpha
+    divisor = float(n_tests)
+    if method == "fdr_by":
+        divisor *= sum(1 / rank for rank in range(1, n_tests + 1))
+    return alpha / divisor
+
+
 def _adjust_all(raw: np.ndarray[tuple[int], np.dtype[np.float64]], method: str) -> list[float]:
     """Adjust p-values that are all there."""
     from statsmodels.stats.multitest import multipletests

@@ -8,7 +8,15 @@ import sys
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.arrays import CodeArray, FloatArray, Labels, cluster_codes, count_clusters, is_binary
+from scripts.analysis.arrays import (
+    CodeArray,
+    FloatArray,
+    Labels,
+    cluster_codes,
+    count_clusters,
+    is_binary,
+    merge_ties,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +115,7 @@ def _cluster_means(complete: FloatArray, codes: CodeArray) -> FloatArray:
     """Means of the clusters, shape (n_clusters, n_trials), without the last digits that make false ranks."""
     sizes = np.bincount(codes)
     sums = np.column_stack([np.bincount(codes, weights=column) for column in complete.T])
-    means: FloatArray = np.round(sums[sizes > 0] / sizes[sizes > 0, np.newaxis], 12)
-    return means
+    return merge_ties(sums[sizes > 0] / sizes[sizes > 0, np.newaxis])
 
 
 def _upper_tail(statistic: float, df: int) -> float:

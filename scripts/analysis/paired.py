@@ -40,6 +40,8 @@ class PairedEffect:
     """Name of the test, or "none: " and the reason."""
     p_value: float | None
     """Two-sided, never 0; not adjusted for the number of comparisons."""
+    is_p_floor: bool
+    """Whether no resample reached the observed difference, so that more of them might give less."""
     odds_ratio: OddsRatio | None
     """Of binary values only."""
     equivalence_low: float | None
@@ -81,8 +83,8 @@ def paired_effect(
     rng : numpy.random.Generator
         Source of these signs, from `scripts.analysis.resampling.child_rng`.
     bounds : tuple of float, optional
-        Smallest and largest possible value of the metric; a t interval of the difference is cut off where
-        no difference can be.
+        Smallest and largest possible value of the metric; 0 and 1 mean a share.  A t interval of the
+        difference is cut off where no difference can be.
 
     Returns
     -------
@@ -98,8 +100,10 @@ def paired_effect(
     Notes
     -----
     Both arms binary (all 0 or 1) and no two pairs in one cluster: `tango_interval`, `exact_mcnemar` and
-    the conditional odds ratio.  Otherwise: the cluster-robust t interval of the differences, with fewer than
-    20 clusters the wild cluster bootstrap-t, and the sign-flip permutation test, cluster by cluster.
+    the conditional odds ratio.  Otherwise the sign-flip permutation test, cluster by cluster, and an interval
+    (of a metric between 0 and 1 `scripts.analysis.share_differences.ShareDifference`, of another the
+    cluster-robust t interval of the differences, with fewer than 20 clusters the wild cluster bootstrap-t).
+    Interval and test are of different methods: one may hold 0 where the other just rejects it.
     Binary arms in clusters whose pairs all differ by the same amount show no variation; Tango's interval
     then counts every cluster as one pair, which is conservative.  A difference within 1e-12 of the values'
     size is rounding and counts as none.
@@ -145,7 +149,7 @@ def effect_of_pairs(
         return _no_pairs(pairs.n_unpaired)
     low, high, interval_method = inference.interval(confidence_level)
     equivalence_low, equivalence_high, _ = inference.interval(narrow)
-    test, p_value = _difference_test(pairs, resamples, rng)
+    test, p_value, is_p_floor = _difference_test(pairs, resamples, rng)
     return PairedEffect(
         n_pairs=pairs.n,
         n_unpaired=pairs.n_unpaired,
@@ -158,20 +162,22 @@ def effect_of_pairs(
         interval_method=interval_method,
         test=test,
         p_value=p_value,
+        is_p_floor=is_p_floor,
         odds_ratio=_odds_ratio(pairs, confidence_level),
         equivalence_low=equivalence_low,
         equivalence_high=equivalence_high,
     )
 
 
-def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float]:
-    """Name of the test and p-value."""
+def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float, bool]:
+    """Name of the test, p-value, and whether that is the smallest that the resamples can give."""
     if pairs.is_binary and not pairs.is_clustered:
-        return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost)
+        return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost), False
     sums = np.bincount(pairs.codes, weights=pairs.differences)
     result = sign_flip_test(sums, resamples=resamples, rng=rng)
     name = "sign-flip permutation by cluster" if pairs.is_clustered else "sign-flip permutation"
-    return name, result.p_value
+    is_floor = not result.is_exact and result.p_value <= 1 / (result.n_permutations + 1)
+    return name, result.p_value, is_floor
 
 
 def _odds_ratio(pairs: Pairs, confidence_level: float) -> OddsRatio | None:
@@ -198,6 +204,7 @@ def _no_pairs(n_unpaired: int) -> PairedEffect:
         interval_method="none: no pairs",
         test="none: no pairs",
         p_value=None,
+        is_p_floor=False,
         odds_ratio=None,
         equivalence_low=None,
         equivalence_high=None,

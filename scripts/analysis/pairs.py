@@ -14,6 +14,7 @@ from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.clusters import ClusterTotals, cluster_totals
 from scripts.analysis.few_clusters import WildClusters
 from scripts.analysis.score_intervals import tango_interval, tango_statistic
+from scripts.analysis.share_differences import ShareDifference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +116,9 @@ def infer_difference(pairs: Pairs, *, bounds: tuple[float, float] | None = None)
     Choose the method for the difference of these pairs, at least one.
 
     Binary pairs, no two in one cluster: Tango's score interval.  Binary pairs in clusters that all differ
-    alike: the same, every cluster counted as one pair.  Fewer than 20 clusters: the wild cluster
-    bootstrap-t.  Otherwise Student's t, robust to clusters.
+    alike: the same, every cluster counted as one pair.  Other values with bounds of 0 and 1: Tango's
+    interval on an effective sample size.  Anything else: Student's t, robust to clusters, or with fewer
+    than 20 clusters the wild cluster bootstrap-t.  Pairs that do not vary have no interval.
     """
     if pairs.is_binary and not pairs.is_clustered:
         return _tango(pairs.n_gained, pairs.n_lost, pairs.n, "tango score")
@@ -124,6 +126,10 @@ def infer_difference(pairs: Pairs, *, bounds: tuple[float, float] | None = None)
         # All pairs are alike, so each count is either all of them or none.
         gained, lost = pairs.n_clusters * (pairs.n_gained > 0), pairs.n_clusters * (pairs.n_lost > 0)
         return _tango(gained, lost, pairs.n_clusters, "tango score on clusters")
+    error = intervals.standard_error(pairs.differences, pairs.codes)
+    if bounds == (0.0, 1.0) and error is not None:
+        shares = ShareDifference(pairs.differences, pairs.codes)
+        return Inference(lambda level: (*shares.interval(level), shares.method), shares.p_value)
     reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
 
     def interval(confidence_level: float) -> tuple[float | None, float | None, str]:
@@ -132,7 +138,7 @@ def infer_difference(pairs: Pairs, *, bounds: tuple[float, float] | None = None)
         )
         return found.low, found.high, found.method
 
-    return Inference(interval, _p_value_of_mean(pairs))
+    return Inference(interval, None if error is None else _p_value_of_mean(pairs, error))
 
 
 def _tango(n_gained: int, n_lost: int, n_pairs: int, method: str) -> Inference:
@@ -151,13 +157,10 @@ def _tango(n_gained: int, n_lost: int, n_pairs: int, method: str) -> Inference:
     return Inference(interval, p_value)
 
 
-def _p_value_of_mean(pairs: Pairs) -> Callable[[float], float] | None:
+def _p_value_of_mean(pairs: Pairs, error: float) -> Callable[[float], float]:
     """Give the p-value that belongs to `intervals.robust_interval`."""
     from scipy.stats import t
 
-    error = intervals.standard_error(pairs.differences, pairs.codes)
-    if error is None:
-        return None
     if intervals.is_few(pairs.n_clusters, pairs.n):
         return WildClusters(pairs.totals).p_value
     mean, freedom = float(pairs.differences.mean()), pairs.n_clusters - 1

@@ -1,5 +1,5 @@
 """
-What a paired comparison can show: before a run from assumed variances, after it from its standard error.
+What a paired comparison can show, in large samples: from assumed variances, or from a standard error.
 
 The power that a run "had" for the difference it found is not computed: it is the p-value in other words.
 """
@@ -145,7 +145,8 @@ def detectable_difference(
     """
     Smallest true difference that a comparison with this standard error finds with probability `power`.
 
-    For a finished run: it says what the run could have shown, whatever it did show.
+    What a finished run could have shown by the rule of its verdict is another question:
+    `scripts.analysis.detectable`.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scripts.analysis.arrays import FloatArray
+from scripts.analysis.arrays import FloatArray, merge_ties
 from scripts.analysis.levels import check_level
 
 MAX_EXACT = 50
@@ -60,7 +60,7 @@ def wilcoxon_signed_rank(differences: ArrayLike) -> SignedRankTest:
     Parameters
     ----------
     differences : array_like of float, shape (n_units,)
-        Trial minus baseline; finite.  Zeros are dropped.
+        Trial minus baseline; finite.  Zeros are dropped; what differs by a rounding error is tied.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def wilcoxon_signed_rank(differences: ArrayLike) -> SignedRankTest:
     """
     from scipy.stats import PermutationMethod, wilcoxon
 
-    values = _finite(differences)
+    values = merge_ties(_finite(differences))
     values = values[values != 0]
     if len(values) == 0:
         return SignedRankTest(0.0, 1.0, 0, "wilcoxon signed-rank, zeros dropped; no difference is left")
@@ -149,7 +149,7 @@ def hodges_lehmann(differences: ArrayLike, *, confidence_level: float) -> Pseudo
     (0.375, 0.0, 0.75)
     """
     check_level(confidence_level)
-    values = np.sort(_finite(differences))
+    values = np.sort(merge_ties(_finite(differences)))
     n = len(values)
     if n == 0:
         return PseudoMedian(None, None, None, 0, "none: no differences")

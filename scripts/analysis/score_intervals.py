@@ -62,15 +62,16 @@ def wilson_interval(n_successes: float, n_trials: float, *, confidence_level: fl
     return exact_low, exact_high
 
 
-def tango_statistic(n_gained: int, n_lost: int, n_pairs: int, *, difference: float) -> float:
+def tango_statistic(n_gained: float, n_lost: float, n_pairs: float, *, difference: float) -> float:
     """
     Score statistic of the hypothesis that the paired difference of proportions is `difference`.
 
     Parameters
     ----------
-    n_gained, n_lost : int
-        Pairs that only the trial, and only the baseline, has right.
-    n_pairs : int
+    n_gained, n_lost : float
+        Pairs that only the trial, and only the baseline, has right; those of an effective sample size need
+        not be whole.
+    n_pairs : float
         All pairs, those where both agree included.
     difference : float
         Hypothetical trial minus baseline, within (-1, 1); 0 needs a discordant pair.
@@ -149,8 +150,19 @@ def tango_interval(
     if min(n_gained, n_lost) < 0 or n_gained + n_lost > n_pairs or n_pairs < 1:
         raise ValueError(f"{n_gained} gained and {n_lost} lost of {n_pairs} pairs is not possible")
     z_squared = float(norm.isf((1 - confidence_level) / 2)) ** 2
-    high = _tango_upper(n_gained, n_lost, n_pairs, z_squared)
-    low = -_tango_upper(n_lost, n_gained, n_pairs, z_squared)
+    return tango_bounds(n_gained, n_lost, n_pairs, squared_critical_value=z_squared)
+
+
+def tango_bounds(
+    n_gained: float, n_lost: float, n_pairs: float, *, squared_critical_value: float
+) -> tuple[float, float]:
+    """
+    Differences whose `tango_statistic` is not beyond a critical value; counts need not be whole.
+
+    Formula, source and what the counts are: see `tango_interval`, whose critical value is normal.
+    """
+    high = _tango_upper(n_gained, n_lost, n_pairs, squared_critical_value)
+    low = -_tango_upper(n_lost, n_gained, n_pairs, squared_critical_value)
     return low, high
 
 
@@ -222,7 +234,7 @@ def _square_and_add(one: float, other: float, correlation: float) -> float:
     return math.sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
 
 
-def _tango_upper(n_gained: int, n_lost: int, n_pairs: int, z_squared: float) -> float:
+def _tango_upper(n_gained: float, n_lost: float, n_pairs: float, z_squared: float) -> float:
     """Upper bound; the lower one is its mirror with gained and lost exchanged."""
     from scipy.optimize import brentq
 
@@ -242,7 +254,7 @@ def _tango_upper(n_gained: int, n_lost: int, n_pairs: int, z_squared: float) -> 
     return float(brentq(excess, estimate, 1.0, xtol=1e-16, rtol=1e-14))
 
 
-def _null_variance(n_gained: int, n_lost: int, n_pairs: int, difference: float) -> float:
+def _null_variance(n_gained: float, n_lost: float, n_pairs: float, difference: float) -> float:
     """Variance of one pair's difference at the most likely table with this `difference`."""
     if difference < 0:
         # The mirror image, so that no cell's probability is a difference of nearly equal numbers.

@@ -6,14 +6,16 @@ import dataclasses
 
 import numpy as np
 
-from scripts.analysis import arrays, intervals
+from scripts.analysis import arrays
 from scripts.analysis.bootstrap import BootstrapInterval, bca_bootstrap
+from scripts.analysis.detectable import detectable_by_rule
 from scripts.analysis.discordant import midp_mcnemar
 from scripts.analysis.effect_sizes import EffectSize, cohen_d_z, cohen_h
 from scripts.analysis.equivalence import MarginTests, margin_tests, no_margin_tests
+from scripts.analysis.levels import significance_level
+from scripts.analysis.multiplicity import strictest_alpha
 from scripts.analysis.pairs import Inference, Pairs
 from scripts.analysis.posterior import Posterior, dirichlet_posterior, no_posterior
-from scripts.analysis.power import detectable_difference
 from scripts.analysis.ranks import (
     PseudoMedian,
     SignedRankTest,
@@ -47,7 +49,7 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Detectable:
-    """The smallest true differences that a run of this size and noise finds."""
+    """The smallest true differences that the verdict's rule would find in a run of this size and noise."""
 
     power_80: float | None
     """With probability 80 %, in units of the metric; None: not known, and ``method`` says why."""
@@ -100,6 +102,8 @@ def examine(
     higher_is_better: bool,
     resamples: int,
     rng: np.random.Generator,
+    n_tests: int = 1,
+    adjustment: str = "holm",
 ) -> Sensitivity:
     """
     Look at a paired effect by other methods.
@@ -117,9 +121,13 @@ def examine(
     higher_is_better : bool
         Direction of the metric.
     resamples : int
-        Of the bootstrap.
+        Of the bootstrap, and of the permutation test that the verdict rests on.
     rng : numpy.random.Generator
         Source of the bootstrap.
+    n_tests : int
+        Comparisons in the family whose p-values are adjusted together, this one included; 1: none.
+    adjustment : str
+        How they are adjusted, one of `scripts.analysis.multiplicity.METHODS`.
 
     Returns
     -------
@@ -138,7 +146,9 @@ def examine(
         non_inferiority=_margin_tests(
             pairs, inference, confidence_level, margin, higher_is_better=higher_is_better
         ),
-        detectable_difference=_detectable(pairs, confidence_level),
+        detectable_difference=_detectable(
+            pairs, strictest_alpha(significance_level(confidence_level), n_tests, adjustment), resamples
+        ),
     )
 
 
@@ -165,9 +175,9 @@ def _mid_p(pairs: Pairs) -> Test:
 def _unit_differences(pairs: Pairs) -> tuple[arrays.FloatArray, str]:
     """One difference for each independent unit, and what to add to a method's name."""
     if not pairs.is_clustered:
-        return np.round(pairs.differences, 12), ""
+        return pairs.differences, ""
     totals = pairs.totals
-    return np.round(totals.sign * totals.sums / totals.sizes, 12), ", on cluster means"
+    return totals.sign * totals.sums / totals.sizes, ", on cluster means"
 
 
 def _wilcoxon(pairs: Pairs) -> SignedRankTest:
@@ -242,11 +252,6 @@ def _margin_tests(
     )
 
 
-def _detectable(pairs: Pairs, confidence_level: float) -> Detectable:
-    error = intervals.standard_error(pairs.differences, pairs.codes) if pairs.n else None
-    if error is None:
-        reason = "no variation" if pairs.n_clusters > 1 else "fewer than two independent pairs"
-        return Detectable(None, None, f"none: {reason}")
-    found = [detectable_difference(error, confidence_level=confidence_level, power=p) for p in (0.8, 0.9)]
-    kind = "cluster-robust standard error" if pairs.is_clustered else "standard error of the differences"
-    return Detectable(found[0], found[1], f"normal approximation, {kind}")
+def _detectable(pairs: Pairs, alpha: float, resamples: int) -> Detectable:
+    found = [detectable_by_rule(pairs, alpha=alpha, power=power, resamples=resamples) for power in (0.8, 0.9)]
+    return Detectable(found[0][0], found[1][0], found[0][1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 from scripts.analysis.levels import significance_level
@@ -10,28 +12,27 @@ Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 """Every verdict there is."""
 
 VERDICT_RULE = (
-    "Better or worse: the p-value, adjusted where the metric belongs to the declared family, is below "
-    "{significance_level:g}, and the direction is that of the difference. "
-    "Equivalent: it is not, and the {equivalence_level:.0%} interval of the difference lies strictly "
-    "between -{margin:g} and +{margin:g}. "
+    "Better or worse: the p-value, adjusted within its family, is below {significance_level:g}, and the "
+    "direction is that of the difference. "
+    "Equivalent: it is not, and both one-sided tests against a difference of {margin:g}, adjusted within the "
+    "same family, reject at {significance_level:g}. "
     "Inconclusive: neither; this is no evidence that the two are equal. "
-    "If more of the items have no pair than max_error_rate allows, the comparison is unbalanced: any verdict "
-    "other than inconclusive must then also hold in the worst case for the missing answers."
+    "Where scores are missing, the word must be the same whatever they are: as observed, with the missing "
+    "scores worst for the trial and best for its baseline, and the reverse. Otherwise it is inconclusive."
 )
-"""The rule of `verdict` in words; fill in ``significance_level``, ``equivalence_level`` and ``margin``."""
+"""The rule of `verdict` in words; fill in ``significance_level`` and ``margin``."""
+
+ROUNDING = 1e-9
+"""A share that exceeds its limit by no more than this does not exceed it."""
 
 
 def verdict(
     *,
     difference: float | None,
     p_value: float | None,
+    p_equivalence: float | None,
     confidence_level: float,
-    equivalence_low: float | None,
-    equivalence_high: float | None,
-    margin: float | None,
     higher_is_better: bool,
-    is_unbalanced: bool = False,
-    worst_case: tuple[float, float] | None = None,
 ) -> Verdict:
     """
     Judge an effect.
@@ -45,18 +46,12 @@ def verdict(
         Trial minus baseline, in units of the metric; None: there is none.
     p_value : float or None
         Two-sided; the adjusted one where there is one.
+    p_equivalence : float or None
+        Of two one-sided tests against the margin, adjusted alike; None: never "equivalent".
     confidence_level : float
         The run's level; a p-value is significant below one minus this.
-    equivalence_low, equivalence_high : float or None
-        Interval at the level of `scripts.analysis.levels.equivalence_level`.
-    margin : float or None
-        Smallest difference that matters, above 0, in units of the metric; None: never "equivalent".
     higher_is_better : bool
         Direction of the metric.
-    is_unbalanced : bool
-        Whether too many items fell out of the pairs: then `worst_case` must bear the word out.
-    worst_case : tuple of float, optional
-        Lower and upper bound of the difference, whatever the missing values are.
 
     Returns
     -------
@@ -66,12 +61,11 @@ def verdict(
     Raises
     ------
     ValueError
-        If the margin is not above 0 or the level is out of range.
+        If the level is out of range.
 
     Notes
     -----
-    Equivalence is by two one-sided tests, read off the interval [1]_; it is not adjusted for the number of
-    comparisons.
+    Equivalence is by two one-sided tests [1]_.
 
     References
     ----------
@@ -80,41 +74,92 @@ def verdict(
 
     Examples
     --------
-    >>> verdict(difference=-0.03, p_value=0.001, confidence_level=0.95, equivalence_low=-0.04,
-    ...         equivalence_high=-0.02, margin=0.02, higher_is_better=False)
+    >>> verdict(difference=-0.03, p_value=0.001, p_equivalence=0.8, confidence_level=0.95,
+    ...         higher_is_better=False)
     'better'
     """
-    if margin is not None and not margin > 0:
-        raise ValueError(f"margin is {margin}, but must be above 0")
     alpha = significance_level(confidence_level)
-    if is_unbalanced and worst_case is None:
-        return "inconclusive"
-    worst = [worst_case] if is_unbalanced and worst_case is not None else []
     if difference and p_value is not None and p_value < alpha:
-        if not all(low > 0 if difference > 0 else high < 0 for low, high in worst):
-            return "inconclusive"
         return "better" if (difference > 0) == higher_is_better else "worse"
-    if margin is None or equivalence_low is None or equivalence_high is None:
-        return "inconclusive"
-    reaches = [(equivalence_low, equivalence_high), *worst]
-    is_within = all(-margin < low and high < margin for low, high in reaches)
-    return "equivalent" if is_within else "inconclusive"
+    if p_equivalence is not None and p_equivalence < alpha:
+        return "equivalent"
+    return "inconclusive"
 
 
-def unbalanced_reason(n_pairs: int, n_unpaired: int, *, max_error_rate: float) -> str | None:
+def common_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """
-    Say why a comparison is unbalanced: a larger share of its items has no pair than may fail.
-
-    Items that fail in one trial and not in the other need not be like the rest.
+    Give the verdict that holds in every case; "inconclusive" where they differ.
 
     Examples
     --------
-    >>> unbalanced_reason(90, 10, max_error_rate=0.05)
-    '10 of 100 items have no pair, which is more than max_error_rate (5%)'
-    >>> unbalanced_reason(95, 5, max_error_rate=0.05)
+    >>> common_verdict(["better", "better"]), common_verdict(["inconclusive", "better", "better"])
+    ('better', 'inconclusive')
     """
-    n_items = n_pairs + n_unpaired
-    if n_unpaired <= max_error_rate * n_items:
+    first, *rest = verdicts
+    return first if all(other == first for other in rest) else "inconclusive"
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """Requests of one arm of a comparison that have no score."""
+
+    n_requests: int
+    n_without_score: int
+
+    @property
+    def share(self) -> float:
+        """Share without a score; 0 of no requests."""
+        return self.n_without_score / self.n_requests if self.n_requests else 0.0
+
+
+def unbalanced_reason(
+    trial: Missing,
+    baseline: Missing,
+    *,
+    max_unpaired: float,
+    reach: tuple[float, float, float] | None = None,
+    margin: float | None = None,
+) -> str | None:
+    """
+    Say why what is missing matters to a comparison; None: it does not.
+
+    It does if a larger share than `max_unpaired` of the requests of one arm has no score, or if the missing
+    scores could move the difference by the margin or across zero.
+
+    Parameters
+    ----------
+    trial, baseline : Missing
+        What is missing in each arm, counted in requests.
+    max_unpaired : float
+        The largest share on one side that is no matter by itself.
+    reach : tuple of float, optional
+        The difference at the lowest, as observed, and at the highest; None: not known.
+    margin : float, optional
+        Half the width of the equivalence band.
+
+    Examples
+    --------
+    >>> unbalanced_reason(Missing(1000, 45), Missing(1000, 0), max_unpaired=0.02)
+    '45 of 1,000 requests of the trial have no score, which is more than max_unpaired (2%)'
+    >>> unbalanced_reason(Missing(1000, 5), Missing(1000, 0), max_unpaired=0.02, reach=(0.03, 0.034, 0.035))
+    """
+    arms = (("trial", trial), ("baseline", baseline))
+    counted = [f"{_have(arm)} of the {name} have no score" for name, arm in arms if arm.n_without_score]
+    if not counted:
         return None
-    allowed = f"max_error_rate ({max_error_rate:.0%})"
-    return f"{n_unpaired} of {n_items} items have no pair, which is more than {allowed}"
+    said = " and ".join(counted)
+    if max(trial.share, baseline.share) > max_unpaired + ROUNDING:
+        return f"{said}, which is more than max_unpaired ({100 * max_unpaired:.4g}%)"
+    if reach is None:
+        return None
+    lowest, observed, highest = reach
+    furthest = max(observed - lowest, highest - observed)
+    if margin is not None and furthest >= margin - ROUNDING:
+        return f"{said}, which could move the difference by {furthest:.4g} (the margin is {margin:g})"
+    if lowest <= 0 <= highest and lowest < highest:
+        return f"{said}, which could move the difference across zero"
+    return None
+
+
+def _have(arm: Missing) -> str:
+    return f"{arm.n_without_score:,} of {arm.n_requests:,} requests"

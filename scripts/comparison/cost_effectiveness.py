@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.analysis.cost_effectiveness import cost_per_correct, incremental_cost, pareto_front
 from scripts.comparison.item_costs import cost_items
 from scripts.comparison.item_scores import KEY, read_items
+from scripts.comparison.units import join_clusters
 from scripts.files import read_parquet
 from scripts.money.price import Price
 from scripts.records import Trial
@@ -49,43 +50,50 @@ def compare_costs(
         By trial: ``usd_per_request``, ``per_correct``, ``incremental`` (None: no baseline) and
         ``is_on_front``: whether no other trial is at least as good in cost and score and better in one.
     """
-    clusters = read_items(prepared).set_index(KEY)["cluster"]
-    baselines: dict[str, pd.DataFrame] = {}
+    questions = read_items(prepared)
+    baselines: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     needed = {trial.baseline for trial in trials}
 
-    def read(name: str) -> pd.DataFrame:
-        items = baselines.get(name)
-        if items is None:
+    def read(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        found = baselines.get(name)
+        if found is None:
             price = prices[name]
-            items = _read_items(paths, name, Price.from_json(price) if price else None)
+            found = _read_items(paths, name, Price.from_json(price) if price else None)
         if name in needed:
-            baselines[name] = items
-        return items
+            baselines[name] = found
+        return found
 
     found: dict[str, dict[str, Any]] = {}
     averages = []
     for trial in trials:
-        items = read(trial.name)
+        items, asked = read(trial.name)
         averages.append(_averages(items))
         found[trial.name] = {
             "usd_per_request": averages[-1][0],
-            "per_correct": _per_correct(items, clusters, confidence_level),
-            "incremental": _incremental(items, read(trial.baseline), clusters, confidence_level)
-            if trial.baseline
-            else None,
+            "per_correct": _per_correct(items, join_clusters([asked], questions), confidence_level),
+            "incremental": None,
         }
+        if trial.baseline:
+            before, asked_before = read(trial.baseline)
+            clusters = join_clusters([asked, asked_before], questions)
+            found[trial.name]["incremental"] = _incremental(items, before, clusters, confidence_level)
     front = pareto_front([usd for usd, _ in averages], [score for _, score in averages])
     for result, is_on_front in zip(found.values(), front, strict=True):
         result["is_on_front"] = is_on_front
     return found
 
 
-def _read_items(paths: RunPaths, trial: str, price: Price | None) -> pd.DataFrame:
-    """By dataset and item_id: usd and n_requests; correct, the sum over the replicates, and mean."""
-    scores = read_parquet(paths.output("score", trial), [*KEY, "correct"]).to_pandas()
+def _read_items(paths: RunPaths, trial: str, price: Price | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """
+    Read what each question cost and scored, and the requests that asked it.
+
+    By dataset and item_id: usd and n_requests; correct, the sum over the replicates, and mean.
+    """
+    scores = read_parquet(paths.output("score", trial), [*KEY, "request_key", "correct"]).to_pandas()
     by_item = scores.groupby(KEY, sort=True)["correct"]
     costs = cost_items(paths.output("parse", trial), price)
-    return costs.assign(correct=by_item.sum(min_count=1), mean=by_item.mean())
+    items = costs.assign(correct=by_item.sum(min_count=1), mean=by_item.mean())
+    return items, scores[[*KEY, "request_key"]]
 
 
 def _averages(items: pd.DataFrame) -> tuple[float | None, float | None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.money.books import add_dollars, as_float
-from scripts.reporting.summary import cost_per_correct
+from scripts.reporting.leaderboard import cost_per_correct
 
 COST_PARTS = ("cost_usd", "reason", "cost_per_request_usd", "n_attempts", "repeated", "failed", "reused")
 """What the summary has of a trial's ``costs.json``."""

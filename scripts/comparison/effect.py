@@ -12,13 +12,12 @@ from scripts.analysis.intervals import MeanInterval
 from scripts.analysis.levels import equivalence_level
 from scripts.analysis.meta import combine_datasets
 from scripts.analysis.paired import effect_of_pairs
-from scripts.analysis.pairs import infer_difference, pair_up
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.selective import selective_accuracy_difference
 from scripts.analysis.sensitivity import examine
 from scripts.analysis.subgroups import subgroup_effects
 from scripts.analysis.variance import split_difference
-from scripts.comparison import metrics
 from scripts.comparison.item_scores import (
     ALL,
     KEY,
@@ -28,15 +27,14 @@ from scripts.comparison.item_scores import (
     by_dataset,
     field_column,
 )
+from scripts.comparison.metrics import Better, Metric, describe_metric, margin_of
 from scripts.comparison.trial import knows_abstentions, no_abstentions
+from scripts.comparison.units import N_ITEMS
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-BOUNDS_RESAMPLES = 1000
-"""Sign patterns of each permutation test behind the worst case; only its verdicts depend on them."""
 
 SUBGROUP_RESAMPLES = 2000
 """Sign patterns of the permutation test of a subgroup: enough for twelve adjusted p-values below 0.01."""
@@ -61,7 +59,7 @@ class Pairing:
     """A row per item."""
     arms: tuple[Arm, Arm]
     """Trial and baseline."""
-    metric: str
+    metric: Metric
     names: tuple[str, ...]
     """Path of this comparison, for `child_rng`."""
     codes: NDArray[np.int64]
@@ -71,13 +69,28 @@ class Pairing:
     def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Means over the replicates of trial and baseline, shape (n_items,)."""
         trial, baseline = (
-            self.part[name].to_numpy(float) for name in (self.metric, f"{self.metric}_baseline")
+            self.part[name].to_numpy(float) for name in (self.metric.name, f"{self.metric.name}_baseline")
         )
         return trial, baseline
 
+    @property
+    def has_both(self) -> NDArray[np.bool_]:
+        """Whether each item has a value in both arms, shape (n_items,)."""
+        trial, baseline = self.means
+        both: NDArray[np.bool_] = (trial == trial) & (baseline == baseline)  # only NaN differs from itself
+        return both
+
+    def count_requests(self) -> dict[str, dict[str, int]]:
+        """Count the requests of each arm, and those without a score."""
+        counted = {}
+        for name, scores in zip(("trial", "baseline"), self.replicates(), strict=True):
+            n_without_score = int((scores != scores).sum())
+            counted[name] = {"n_requests": int(scores.size), "n_without_score": n_without_score}
+        return counted
+
     def replicates(self, metric: str | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores of trial and baseline, each of shape (n_items, n_replicates)."""
-        name = metric or self.metric
+        name = metric or self.metric.name
         trial, baseline = self.arms
         return trial.replicates[name][self.part["row"]], baseline.replicates[name][self.part["row_baseline"]]
 
@@ -101,23 +114,27 @@ def compare(
         effects = overall if is_again else [_effect(pairing, comparison) for pairing in pairings]
         overall = overall or effects
         for pairing, effect in zip(pairings, effects, strict=True):
-            about = {"dataset": dataset, "metric": pairing.metric}
-            more = further_analyses(pairing, comparison) if dataset == ALL else {}
+            about = {"dataset": dataset, "metric": pairing.metric.name}
+            has_more = dataset == ALL and pairing.metric.range is not None
+            more = further_analyses(pairing, comparison) if has_more else {}
             yield {**about, **effect, **more}
 
 
 def _pairings(part: pd.DataFrame, arms: tuple[Arm, Arm], names: tuple[str, ...]) -> Iterator[Pairing]:
-    for metric in metrics.COMPARED:
-        columns = [metric, f"{metric}_baseline"]
-        if metric == "correct" or part[columns].notna().any(axis=None):
+    for metric in arms[0].metrics:
+        columns = [metric.name, f"{metric.name}_baseline"]
+        if not metric.is_compared:
+            continue
+        if metric.name == "correct" or part[columns].notna().any(axis=None):
             asked = applicable(part, columns)
-            yield Pairing(asked, arms, metric, (*names, metric), asked["cluster"].to_numpy())
+            yield Pairing(asked, arms, metric, (*names, metric.name), asked["cluster"].to_numpy())
 
 
 def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     """One effect, and under ``sensitivity`` what other methods say about it."""
-    pairs = pair_up(*pairing.means, pairing.codes, bounds=metrics.BY_NAME[pairing.metric].range)
-    inference = infer_difference(pairs, bounds=metrics.BY_NAME[pairing.metric].range) if pairs.n else None
+    bounds = pairing.metric.range
+    pairs = pair_up(*pairing.means, pairing.codes, bounds=bounds)
+    inference = infer_difference(pairs, bounds=bounds) if pairs.n else None
     effect = effect_of_pairs(
         pairs,
         inference,
@@ -126,29 +143,46 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
         resamples=comparison.resamples,
         rng=child_rng(comparison.seed, *pairing.names),
     )
-    judging: dict[str, Any] = {
-        "confidence_level": comparison.confidence_level,
-        "margin": comparison.margin,
-        "higher_is_better": metrics.higher_is_better(pairing.metric),
+    return {
+        **describe_metric(pairing.metric),
+        **dataclasses.asdict(effect),
+        "n_questions": int(pairing.part[N_ITEMS][pairing.has_both].sum()),
+        "requests": pairing.count_requests(),
+        "sensitivity": None
+        if bounds is None
+        else _sensitivity(pairing, pairs, inference, comparison, bounds),
     }
-    sensitivity = examine(
+
+
+def _sensitivity(
+    pairing: Pairing,
+    pairs: Pairs,
+    inference: Inference | None,
+    comparison: Comparison,
+    bounds: tuple[float, float],
+) -> dict[str, Any]:
+    """Look at an effect by other methods, and at the worst case for what is missing."""
+    margin = margin_of(pairing.metric, comparison.margin)
+    found = examine(
         pairs,
         inference,
         resamples=comparison.resamples,
         rng=child_rng(comparison.seed, *pairing.names, "bootstrap"),
-        **judging,
+        confidence_level=comparison.confidence_level,
+        margin=margin,
+        higher_is_better=pairing.metric.better is not Better.LOWER,
     )
     worst = difference_bounds(
         *pairing.replicates(),
         pairing.codes,
-        resamples=min(comparison.resamples, BOUNDS_RESAMPLES),
+        confidence_level=comparison.confidence_level,
+        resamples=comparison.resamples,
         seed=comparison.seed,
         names=pairing.names,
-        bounds=metrics.BY_NAME[pairing.metric].range,
-        **judging,
+        bounds=bounds,
+        margin=margin,
     )
-    checks = {**dataclasses.asdict(sensitivity), "worst_case": dataclasses.asdict(worst)}
-    return {**dataclasses.asdict(effect), "sensitivity": checks}
+    return {**dataclasses.asdict(found), "worst_case": dataclasses.asdict(worst)}
 
 
 def further_analyses(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
@@ -169,7 +203,7 @@ def further_analyses(pairing: Pairing, comparison: Comparison) -> dict[str, Any]
 
 def compare_answering(pairing: Pairing, confidence_level: float) -> MeanInterval:
     """Compare the accuracy of the answers that both trials give; for the metric ``correct`` only."""
-    if pairing.metric != "correct":
+    if pairing.metric.name != "correct":
         return MeanInterval(None, None, None, "none: for the metric correct only", 0, 0)
     is_known = knows_abstentions(pairing.part, "") & knows_abstentions(pairing.part, "_baseline")
     known = dataclasses.replace(
@@ -194,7 +228,7 @@ def _subgroups(pairing: Pairing, comparison: Comparison) -> Iterator[dict[str, A
             resamples=min(comparison.resamples, SUBGROUP_RESAMPLES),
             seed=comparison.seed,
             names=(*pairing.names, "subgroups", field),
-            bounds=metrics.BY_NAME[pairing.metric].range,
+            bounds=pairing.metric.range,
         )
         yield {"field": field, **dataclasses.asdict(found)}
 

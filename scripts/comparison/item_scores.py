@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.comparison import metrics
+from scripts.comparison.metrics import METRICS, NAMES, Metric
 from scripts.files import read_parquet
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Arm:
 
     means: pd.DataFrame
     """A row per item, from `average_replicates`; column ``row`` has its place in `replicates`."""
+    metrics: tuple[Metric, ...]
+    """What was measured."""
     replicates: Mapping[str, NDArray[np.float64]]
     """By metric, shape (n_items + 1, n_replicates); the last row, NaN, is that of an item not asked (-1)."""
 
@@ -69,21 +71,22 @@ def field_column(name: str) -> str:
     return f"field {name}"
 
 
-def make_arm(rows: pd.DataFrame) -> Arm:
+def make_arm(rows: pd.DataFrame, metrics: tuple[Metric, ...] = METRICS) -> Arm:
     """Sort a trial's scores, a row per request, by item and replicate."""
     import numpy as np
 
-    means = average_replicates(rows)
+    names = [metric.name for metric in metrics]
+    means = average_replicates(rows, names)
     item = rows.groupby(KEY, sort=True).ngroup().to_numpy()
     replicate = np.unique(rows["replicate"], return_inverse=True)[1]
     shape = (len(means) + 1, int(replicate.max(initial=0)) + 1)
-    replicates = {metric: np.full(shape, np.nan) for metric in metrics.NAMES}
+    replicates = {name: np.full(shape, np.nan) for name in names}
     for metric, scores in replicates.items():
         scores[item, replicate] = rows[metric].to_numpy(float)
-    return Arm(means.assign(row=np.arange(len(means))), replicates)
+    return Arm(means.assign(row=np.arange(len(means))), metrics, replicates)
 
 
-def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = metrics.NAMES) -> pd.DataFrame:
+def average_replicates(rows: pd.DataFrame, metrics: Sequence[str] = NAMES) -> pd.DataFrame:
     """
     Average each item's replicates, metric by metric, over those that have a value.
 

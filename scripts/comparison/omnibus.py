@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scripts.analysis.omnibus import omnibus_test
-from scripts.comparison import metrics
-from scripts.comparison.item_scores import (
-    KEY,
-    add_items,
-    applicable,
-    average_replicates,
-    by_dataset,
-    read_items,
-    read_scores,
-)
-from scripts.experiment.settings import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from scripts.comparison.item_scores import by_dataset
+from scripts.comparison.run_scores import RunScores, asked_of
 
 MIN_OMNIBUS = 3
 """Trials from which on a test of all at once says something that no effect says."""
 
 
-def compare_all(settings: Settings) -> list[dict[str, Any]]:
+def compare_all(scores: RunScores) -> list[dict[str, Any]]:
     """Test all trials at once, by dataset and metric; with fewer than three there is nothing to add."""
-    names = [trial.name for trial in settings.trials]
+    names = list(scores.trials)
     if len(names) < MIN_OMNIBUS:
         return []
-    items = read_items(settings.paths.prepared(settings.config["datasets"]))
-    paths = [settings.paths.output("score", name) for name in names]
-    means = [average_replicates(read_scores(path), metrics.COMPARED).set_index(KEY) for path in paths]
     tests = []
-    for metric in metrics.COMPARED:
-        columns = {str(place): frame[metric] for place, frame in enumerate(means)}
-        scores = add_items(_side_by_side(columns), items)
-        for dataset, part in by_dataset(scores):
-            if part[list(columns)].notna().any(axis=None):
-                complete = applicable(part, list(columns))
-                found = omnibus_test(complete[list(columns)].to_numpy(float), complete["cluster"].tolist())
+    for metric in scores.means:
+        units = scores.side_by_side(metric, names)
+        for dataset, part in by_dataset(units):
+            if part[names].notna().any(axis=None):
+                asked = asked_of(part, names, dataset)
+                found = omnibus_test(asked[names].to_numpy(float), asked["cluster"].tolist())
                 about = {"dataset": dataset, "metric": metric, "n_trials": len(names)}
                 tests.append({**about, **dataclasses.asdict(found)})
     return tests
-
-
-def _side_by_side(columns: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
-    """A row per item, a column per trial."""
-    import pandas as pd
-
-    return pd.concat(columns, axis=1).reset_index()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from scripts.analysis.arrays import is_binary
+from scripts.analysis.arrays import cluster_codes, is_binary
 from scripts.analysis.bounds import MeanBounds, mean_bounds
-from scripts.analysis.intervals import mean_interval
+from scripts.analysis.intervals import MeanInterval, mean_interval, robust_interval
 from scripts.analysis.risk_coverage import answering_risk_coverage
 from scripts.analysis.selective import selective_accuracy
 from scripts.analysis.variance import design_effect, split_variance
-from scripts.comparison import metrics
 from scripts.comparison.item_scores import ALL, Arm, applicable, by_dataset
+from scripts.comparison.metrics import Metric, describe_metric
+from scripts.comparison.units import N_ITEMS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,19 +33,22 @@ def describe_datasets(items: pd.DataFrame, arm: Arm, confidence_level: float) ->
 def _describe(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str, Any]:
     codes = part["cluster"].to_numpy()
     return {
-        "n_items": len(part),
+        "n_items": int(part[N_ITEMS].sum()),
+        "n_units": len(part),
         "metrics": {
-            metric.name: dataclasses.asdict(
-                mean_interval(
-                    part[metric.name].to_numpy(float),
-                    codes,
-                    confidence_level=confidence_level,
-                    bounds=metric.range,
-                )
-            )
-            for metric in metrics.METRICS
+            metric.name: {
+                **dataclasses.asdict(
+                    _mean(part[metric.name].to_numpy(float), codes, metric, confidence_level)
+                ),
+                **describe_metric(metric),
+            }
+            for metric in arm.metrics
         },
-        "bounds": {metric: bound_mean(part, arm, metric, confidence_level) for metric in metrics.COMPLETE},
+        "bounds": {
+            metric.name: bound_mean(part, arm, metric.name, metric.range, confidence_level)
+            for metric in arm.metrics
+            if metric.is_complete and metric.range is not None
+        },
         "variance": {
             "metric": "correct",
             **dataclasses.asdict(split_variance(arm.replicates["correct"][part["row"]])),
@@ -54,7 +58,23 @@ def _describe(part: pd.DataFrame, arm: Arm, confidence_level: float) -> dict[str
     }
 
 
-def bound_mean(part: pd.DataFrame, arm: Arm, metric: str, confidence_level: float) -> dict[str, Any]:
+def _mean(
+    values: NDArray[np.float64], codes: NDArray[np.int64], metric: Metric, confidence_level: float
+) -> MeanInterval:
+    """Estimate a mean; counts that happen to be 0 or 1 are no shares."""
+    if metric.range is not None:
+        return mean_interval(values, codes, confidence_level=confidence_level, bounds=metric.range)
+    there = values == values  # only NaN differs from itself
+    if not there.any():
+        return MeanInterval(None, None, None, "none: no values", 0, 0)
+    return robust_interval(
+        values[there], cluster_codes(codes[there], int(there.sum())), confidence_level=confidence_level
+    )
+
+
+def bound_mean(
+    part: pd.DataFrame, arm: Arm, metric: str, limits: tuple[float, float], confidence_level: float
+) -> dict[str, Any]:
     """Bound a metric's mean over all items that it applies to, whatever the missing outcomes were."""
     if metric != "correct" and not part[metric].notna().any():
         found = MeanBounds(n_items=len(part), n_incomplete=len(part), method="none: not scored")
@@ -64,7 +84,7 @@ def bound_mean(part: pd.DataFrame, arm: Arm, metric: str, confidence_level: floa
             arm.replicates[metric][asked["row"]],
             asked["cluster"].to_numpy(),
             confidence_level=confidence_level,
-            bounds=metrics.BY_NAME[metric].range,
+            bounds=limits,
         )
     return dataclasses.asdict(found)
 

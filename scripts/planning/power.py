@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.analysis.levels import significance_level
+from scripts.analysis.multiplicity import strictest_alpha
 from scripts.analysis.power import (
     ITEM_VARIANCE,
     REPLICATE_VARIANCE,
@@ -57,10 +58,7 @@ def _strictest_level(confidence_level: float, n_tests: int, adjustment: str) -> 
     """The level that the smallest p-value of the family must pass; None where nothing is adjusted."""
     if adjustment == "none" or n_tests < 2:
         return None
-    divisor = float(n_tests)
-    if adjustment == "fdr_by":
-        divisor *= sum(1 / rank for rank in range(1, n_tests + 1))
-    return 1 - significance_level(confidence_level) / divisor
+    return 1 - strictest_alpha(significance_level(confidence_level), n_tests, adjustment)
 
 
 def _describe_comparison(

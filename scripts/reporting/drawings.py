@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.comparison import metrics
 from scripts.records import Outcome
-from scripts.reporting import figures, summary
+from scripts.reporting import figures, leaderboard, summary
 from scripts.reporting.scatter import Scatter, abstention_scatter, cost_scatter
 from scripts.reporting.tables import MISSING, count, interval, level, p_words, percent, points
 
@@ -76,7 +76,7 @@ def run_drawings(
 ) -> dict[str, Drawing]:
     """Draw every figure of a run (`scripts.records.FIGURES`), also those in which there is nothing to see."""
     trials = {trial["trial"]: trial for trial in run["trials"]}
-    ranked = [trials[row["trial"]] for row in summary.leaderboard_rows(run)]
+    ranked = [trials[row["trial"]] for row in leaderboard.leaderboard_rows(run)]
     confidence = level(run["confidence_level"])
     effects = [row for row in run["effects"] if row["dataset"] == "all" and row["metric"] in family]
     drawings = (

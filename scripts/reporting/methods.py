@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scripts.records import FAILED_OUTCOMES
-from scripts.reporting import sentences, summary
+from scripts.reporting import leaderboard, sentences
 from scripts.reporting.page_content import Methods
 from scripts.reporting.tables import brief, count, level, plural, visible
 
@@ -76,7 +76,7 @@ def _models(run: Mapping[str, Any], methods: Methods, costs: Mapping[str, Mappin
 
 def _settings(run: Mapping[str, Any]) -> str:
     parts = []
-    for name in summary.other_factors(run):
+    for name in leaderboard.other_factors(run):
         values = dict.fromkeys(trial.get(name) for trial in run["trials"])
         shown = _listed("the provider's default" if value is None else brief(value) for value in values)
         parts.append(f"{name.replace('_', ' ')} {shown}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.comparison.metrics import heading
-from scripts.reporting import drawings, sentences, tables, views
+from scripts.reporting import drawings, gaps, quantities, sentences, tables, views
 from scripts.reporting.page_content import RunPage, TrialPage
 
 if TYPE_CHECKING:
@@ -121,8 +121,12 @@ def _environment() -> Environment:
         tables.share,
         tables.visible,
         tables.excerpt,
+        quantities.change,
+        quantities.quantity,
+        quantities.quantity_interval,
+        quantities.usage_words,
         sentences.adjustment_name,
-        sentences.gap_words,
+        gaps.gap_words,
         heading,
         sentences.reason,
         drawings.effect_words,

@@ -109,9 +109,11 @@ def headline_note(effect: Mapping[str, Any]) -> str:
     if finite(effect["difference"]) is None:
         return ""
     parts = []
-    if effect.get("unbalanced"):
-        parts.append(f"Unbalanced: {effect['unbalanced_reason']}.")
+    if effect.get("unbalanced") or _is_turned(effect):
+        reason = effect.get("unbalanced_reason")
+        parts += [f"Unbalanced: {reason}."] if reason else []
         parts += [worst] if (worst := _worst_words(_part(effect, "worst_case"))) else []
+        parts += ["The missing scores could change the verdict."] if _is_turned(effect) else []
     size = finite((_part(effect, "detectable_difference") or {}).get("power_80"))
     if effect["verdict"] == "inconclusive" and size is not None:
         parts.append(
@@ -120,11 +122,16 @@ def headline_note(effect: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def _is_turned(effect: Mapping[str, Any]) -> bool:
+    """Whether the missing scores could turn the verdict."""
+    return len(set((effect.get("verdicts") or {}).values())) > 1
+
+
 def _worst_words(worst: Mapping[str, Any] | None) -> str:
     if not worst or finite(worst["lowest"]) is None:
         return ""
     text = (
-        f"Whatever the missing answers were, the difference is between {points(worst['lowest'])} and "
+        f"Whatever the missing scores were, the difference is between {points(worst['lowest'])} and "
         f"{points(worst['highest'])} points"
     )
     limits = interval(worst["low"], worst["high"])
@@ -247,17 +254,18 @@ def _worst_case(effect: Mapping[str, Any], _: float) -> Found:
     return Check(
         f"Whatever the missing answers were ({missing} of {count(part['n_items'])})?",
         f"{answer}; {_survival(part)}",
-        "bounds over all questions; verdicts by p-values that are not adjusted",
+        "bounds over all questions; p-values not adjusted",
     )
 
 
 def _survival(part: Mapping[str, Any]) -> str:
-    if not part["verdicts"]:
-        return part["reason"] or "no verdict"
-    lowest, observed, highest = part["verdicts"]
-    if part["verdict_survives"]:
-        return f"{observed} in every case"
-    return f"{lowest} at the lowest, {observed} as observed, {highest} at the highest"
+    if part["sign_survives"] is None:
+        return part["reason"] or "no sign"
+    sign = "the sign is the same throughout" if part["sign_survives"] else "the sign may change"
+    ends = [part.get(name) for name in ("p_lowest", "p_highest")]
+    if any(finite(p) is None for p in ends):
+        return sign
+    return f"{sign}; {p_words(ends[0])} at the lowest, {p_words(ends[1])} at the highest"
 
 
 def _detectable(effect: Mapping[str, Any], _: float) -> Found:

@@ -6,14 +6,24 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scripts.analysis.levels import equivalence_level, significance_level
+from scripts.analysis.levels import significance_level
 from scripts.analysis.verdicts import VERDICT_RULE
 from scripts.comparison.metrics import heading
-from scripts.records import FAILED_OUTCOMES
 from scripts.reporting.figures import by_difference
 from scripts.reporting.page_content import Methods
 from scripts.reporting.robustness import headline_note
-from scripts.reporting.tables import compact, count, decimal, finite, interval, level, p_words, plural, points
+from scripts.reporting.tables import (
+    MISSING,
+    compact,
+    count,
+    decimal,
+    finite,
+    interval,
+    level,
+    p_words,
+    plural,
+    points,
+)
 
 _ADJUSTMENTS = {
     "holm": "Holm",
@@ -36,22 +46,6 @@ class Finding:
     evidence: str
     note: str = ""
     """What a reader of the verdict has to know besides."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Gap:
-    """What could not be paired in one comparison."""
-
-    trial: str
-    baseline: str
-    n_pairs: int
-    n_unpaired: int
-    reason: str
-    """Why there is no difference at all; an empty text: there is one."""
-    failed: str
-    """Requests of the trial without an answer, by outcome."""
-    baseline_failed: str
-    """The same of the baseline."""
 
 
 def adjustment_name(adjustment: str) -> str:
@@ -106,12 +100,9 @@ def _claim(effect: Mapping[str, Any], difference: float | None, verdict: str) ->
         return "could not be compared with", ""
     if verdict in ("better", "worse"):
         size = decimal(100 * abs(difference))
-        if metric == "correct":
-            return (
-                f"answers {size} points {'more' if difference > 0 else 'fewer'} questions correctly than",
-                "",
-            )
-        return f"is {size} points {'higher' if difference > 0 else 'lower'} in {heading(metric)} than", ""
+        side = "higher" if difference > 0 else "lower"
+        where = "" if metric == "correct" else f" in {heading(metric)}"
+        return f"scores an estimated {size} points {side} than", where
     if verdict == "equivalent":
         return "is as good as", ", within the equivalence margin"
     return "shows no clear difference from", ""
@@ -121,66 +112,37 @@ def _evidence(effect: Mapping[str, Any], confidence_level: float, *, has_claim: 
     if finite(effect["difference"]) is None:
         return f"{reason(effect['test'])}; {plural(effect['n_pairs'], 'paired question')}"
     parts = [] if has_claim else [f"difference {points(effect['difference'])} points"]
+    parts.append(_interval_words(effect, confidence_level))
+    return ", ".join([*parts, _p_with_method(effect), _pairs_words(effect)])
+
+
+def _interval_words(effect: Mapping[str, Any], confidence_level: float) -> str:
+    """Give the interval of the comparison by itself, and the one that goes with an adjusted p-value."""
     limits = interval(effect["low"], effect["high"])
-    if finite(effect["low"]) is None or finite(effect["high"]) is None:
-        parts.append(f"no interval: {reason(effect['interval_method'])}")
-    else:
-        parts.append(f"{level(confidence_level)} CI {limits}")
-    return ", ".join([*parts, _p_with_method(effect), plural(effect["n_pairs"], "paired question")])
+    if limits == MISSING:
+        return f"no interval: {reason(effect['interval_method'])}"
+    alone = f"{level(confidence_level)} CI {limits}"
+    together = effect.get("simultaneous") or {}
+    n_family = effect.get("n_family") or 1
+    if n_family < 2 or (wider := interval(together.get("low"), together.get("high"))) == MISSING:
+        return alone
+    return f"{alone} by itself, {wider} with all {count(n_family)} comparisons"
 
 
 def _p_with_method(effect: Mapping[str, Any]) -> str:
     p_adjusted = finite(effect.get("p_adjusted"))
-    if p_adjusted is None:
-        return p_words(effect["p_value"])
-    return p_words(p_adjusted, label=f"{adjustment_name(effect['adjustment'])} p")
+    if p_adjusted is None or effect.get("n_family") == 1:
+        said = p_words(effect["p_value"])
+    else:
+        said = p_words(p_adjusted, label=f"{adjustment_name(effect['adjustment'])} p")
+    return f"{said} (the smallest that its resamples can show)" if effect.get("is_p_floor") else said
 
 
-def comparison_gaps(
-    effects: Iterable[Mapping[str, Any]],
-    metric: str,
-    *,
-    outcomes: Mapping[str, Mapping[str, int]] | None = None,
-) -> list[Gap]:
-    """
-    List the effects on `metric` that have a gap: questions without a pair, or no difference at all.
-
-    With the `outcomes` of each trial, the requests without an answer are counted too.
-    """
-    gaps = []
-    for effect in effects:
-        has_difference = finite(effect["difference"]) is not None
-        n_unpaired = effect.get("n_unpaired") or 0
-        if effect["metric"] != metric or (has_difference and not n_unpaired):
-            continue
-        failed = [_failed_words((outcomes or {}).get(effect[arm] or "", {})) for arm in ("trial", "baseline")]
-        reason_ = "" if has_difference else reason(effect["test"])
-        names = str(effect["trial"]), str(effect["baseline"])
-        gaps.append(Gap(*names, effect["n_pairs"], n_unpaired, reason_, *failed))
-    return gaps
-
-
-def gap_words(gap: Gap) -> str:
-    """
-    Say in a sentence what could not be paired.
-
-    Examples
-    --------
-    >>> gap_words(Gap("t", "c", 9, 1, "", "", ""))
-    '1 question left out, because at least one of the two trials has no score for it; 9 were paired.'
-    """
-    if gap.reason:
-        return f"Not compared: {gap.reason}."
-    return (
-        f"{plural(gap.n_unpaired, 'question')} left out, because at least one of the two trials has no "
-        f"score for {'it' if gap.n_unpaired == 1 else 'them'}; {count(gap.n_pairs)} were paired."
-    )
-
-
-def _failed_words(outcomes: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{count(outcomes[name])} {name}" for name in sorted(FAILED_OUTCOMES) if outcomes.get(name)
-    )
+def _pairs_words(effect: Mapping[str, Any]) -> str:
+    n_questions = effect.get("n_questions") or effect["n_pairs"]
+    if n_questions == effect["n_pairs"]:
+        return plural(effect["n_pairs"], "paired question")
+    return f"{plural(effect['n_pairs'], 'paired request')} ({plural(n_questions, 'question')})"
 
 
 def omnibus_words(tests: Iterable[Mapping[str, Any]], metric: str, *, confidence_level: float) -> str:
@@ -209,23 +171,6 @@ def omnibus_words(tests: Iterable[Mapping[str, Any]], metric: str, *, confidence
     if test["n_incomplete"]:
         items += f" for which all have a score, {count(test['n_incomplete'])} left out"
     return f"{trials} {claim} ({numbers}, {items})."
-
-
-def worst_case(metric: Mapping[str, Any], n_items: int) -> tuple[float, float] | None:
-    """
-    Mean if every item without a score had been wrong, and if every one had been right.
-
-    Returns None when every item has a score, or none has.
-
-    Examples
-    --------
-    >>> worst_case({"mean": 0.5, "n": 8}, 10)
-    (0.4, 0.6)
-    """
-    mean, n = finite(metric["mean"]), metric["n"]
-    if mean is None or not n or n >= n_items:
-        return None
-    return mean * n / n_items, (mean * n + n_items - n) / n_items
 
 
 def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[str, str]]:
@@ -263,15 +208,10 @@ def verdict_rule(confidence_level: float, margin: float | None) -> str:
     if margin is None:
         return (
             "No equivalence margin is set, so no trial is called equivalent. Better or worse: the p-value, "
-            "adjusted where the metric belongs to the declared family, is below "
-            f"{significance_level(confidence_level):g}. Inconclusive: it is not; this is no evidence "
-            "that the two are equal."
+            f"adjusted within its family, is below {significance_level(confidence_level):g}. Inconclusive: "
+            "it is not; this is no evidence that the two are equal."
         )
-    return VERDICT_RULE.format(
-        significance_level=significance_level(confidence_level),
-        equivalence_level=equivalence_level(confidence_level),
-        margin=margin,
-    )
+    return VERDICT_RULE.format(significance_level=significance_level(confidence_level), margin=margin)
 
 
 def _scoring(methods: Methods) -> str:
@@ -285,9 +225,9 @@ def multiplicity(methods: Methods) -> str:
     if methods.adjustment == "none":
         return "The p-values are not adjusted for the number of comparisons."
     return (
-        f"{adjustment_name(methods.adjustment)} adjustment over the effects of all trials on {family}. Over "
-        "all datasets they form one family; those on each single dataset form a separate family. The "
-        "p-values of other metrics are not adjusted."
+        f"{adjustment_name(methods.adjustment)} adjustment within a family: all effects on {family}, of all "
+        "trials, over all datasets and over each single one; the tests of equivalence alike. The effects on "
+        "all other metrics form a second, exploratory family."
     )
 
 

@@ -6,32 +6,17 @@ Pure functions: dictionaries in, dictionaries out.
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from scripts.analysis.multiplicity import adjust
-from scripts.analysis.verdicts import unbalanced_reason, verdict
+from scripts.analysis.verdicts import Missing, unbalanced_reason
 from scripts.comparison import metrics
-from scripts.records import FAILED_OUTCOMES, Outcome
+from scripts.records import Outcome
+from scripts.reporting.family import CASES, judge_effects
+from scripts.reporting.leaderboard import RESERVED
 from scripts.reporting.tables import finite
 
 SCHEMA_VERSION = 1
-
-LEADERBOARD_TAIL = (
-    "n_items",
-    "n_requests",
-    "correct",
-    "correct_low",
-    "correct_high",
-    *metrics.NAMES[1:],
-    "failed",
-    "truncated",
-    "refused",
-    "cost_usd",
-    "cost_per_correct_usd",
-)
-"""Columns of the leaderboard after the trial's name and factors."""
 
 EFFECT_COLUMNS = (
     "trial",
@@ -40,16 +25,26 @@ EFFECT_COLUMNS = (
     "metric",
     "n_pairs",
     "n_unpaired",
+    "n_requests",
+    "n_without_score",
+    "n_baseline_requests",
+    "n_baseline_without_score",
     "n_gained",
     "n_lost",
     "difference",
     "low",
     "high",
     "interval_method",
+    "simultaneous_low",
+    "simultaneous_high",
     "test",
     "p_value",
     "p_adjusted",
     "adjustment",
+    "family",
+    "n_family",
+    "p_equivalence",
+    "p_equivalence_adjusted",
     "odds_ratio",
     "odds_ratio_low",
     "odds_ratio_high",
@@ -59,20 +54,6 @@ EFFECT_COLUMNS = (
 )
 """Columns of the table of effects."""
 
-_RESERVED = frozenset(
-    {
-        "trial",
-        "baseline",
-        "n_items",
-        "n_requests",
-        "outcomes",
-        "metrics",
-        "by_dataset",
-        "analyses",
-        "cost_usd",
-        "cost_reason",
-    }
-)
 TRIAL_ANALYSES = ("variance", "selective", "bounds")
 """Further analyses of ``stats.json`` that each trial of the summary has."""
 
@@ -94,6 +75,22 @@ class TrialResult:
     """What ``costs.json`` holds; None: the trial's cost is not known."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Together:
+    """What was found by looking at all trials of a run together."""
+
+    omnibus: Sequence[Mapping[str, Any]] = ()
+    """Tests of all trials at once, by dataset and metric."""
+    simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """By trial, dataset and metric, an interval that holds together with all others of the family."""
+    detectable: Mapping[tuple[str, str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """By the same, what the comparison could have shown at the level that the adjustment leaves to it."""
+    leaderboard: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Places of the trials."""
+    design: Mapping[str, Any] | None = None
+    """What the factors do; None: the trials are no factorial design."""
+
+
 def build_summary(
     trials: Sequence[TrialResult],
     *,
@@ -102,8 +99,8 @@ def build_summary(
     adjustment: str = "holm",
     family: Sequence[str] = ("correct",),
     margin: float | None = 0.02,
-    max_error_rate: float = 0.05,
-    omnibus: Sequence[Mapping[str, Any]] = (),
+    max_unpaired: float = 0.02,
+    together: Together = Together(),
 ) -> dict[str, Any]:
     """
     Put every trial of a run together and adjust its p-values for each other.
@@ -119,13 +116,13 @@ def build_summary(
     adjustment : str
         Method of `scripts.analysis.multiplicity.adjust`, or ``none``.
     family : sequence of str
-        Metrics whose p-values are adjusted; see `adjust_effects`.
+        Metrics of the declared family; see `scripts.reporting.family.judge_effects`.
     margin : float or None
         Half the width of the equivalence band, as a proportion; None: no effect is called equivalent.
-    max_error_rate : float
-        Largest share of items without a pair that leaves a comparison balanced.
-    omnibus : sequence of mapping
-        Tests of all trials at once, by dataset and metric.
+    max_unpaired : float
+        Largest share of one arm's requests without a score that leaves a comparison balanced.
+    together : Together
+        What was found by looking at all trials together.
 
     Returns
     -------
@@ -139,105 +136,33 @@ def build_summary(
         bears the name of a field of the summary.
     """
     _check(trials, confidence_level)
-    effects = adjust_effects(
-        [_effect(trial.stats, row, max_error_rate) for trial in trials for row in trial.stats["effects"]],
+    effects = judge_effects(
+        [
+            _effect(trial.stats, row, max_unpaired, margin)
+            for trial in trials
+            for row in trial.stats["effects"]
+        ],
         adjustment=adjustment,
         family=family,
+        confidence_level=confidence_level,
+        margin=margin,
+        simultaneous=together.simultaneous,
     )
-    bounds = [
-        (row["equivalence_low"], row["equivalence_high"])
-        for trial in trials
-        for row in trial.stats["effects"]
-    ]
-    for effect, (low, high) in zip(effects, bounds, strict=True):
-        effect["verdict"] = _verdict(
-            effect, low=low, high=high, confidence_level=confidence_level, margin=margin
-        )
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
         "confidence_level": confidence_level,
         "trials": [_trial(trial) for trial in trials],
         "effects": effects,
-        "omnibus": [dict(test) for test in omnibus],
+        "omnibus": [dict(test) for test in together.omnibus],
+        "leaderboard": dict(together.leaderboard),
+        "design": together.design,
     }
-
-
-def adjust_effects(
-    effects: Sequence[Mapping[str, Any]], *, adjustment: str, family: Sequence[str]
-) -> list[dict[str, Any]]:
-    """
-    Add ``p_adjusted`` and ``adjustment`` to every effect.
-
-    The effects over all datasets of the metrics in `family`, of all trials, form one family; those
-    of each single dataset form a family of their own. Other metrics stay as they are.
-
-    Examples
-    --------
-    >>> rows = [{"dataset": "all", "metric": "correct", "p_value": p} for p in (0.01, 0.04)]
-    >>> [row["p_adjusted"] for row in adjust_effects(rows, adjustment="holm", family=["correct"])]
-    [0.02, 0.04]
-    """
-    adjusted = [{**effect, "p_adjusted": None, "adjustment": "none"} for effect in effects]
-    if adjustment == "none":
-        return adjusted
-    families: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for effect in adjusted:
-        if effect["metric"] in family:
-            families[effect["dataset"]].append(effect)
-    for rows in families.values():
-        p_values = adjust([row["p_value"] for row in rows], adjustment)
-        for row, p_adjusted in zip(rows, p_values, strict=True):
-            row["p_adjusted"] = finite(p_adjusted)
-            row["adjustment"] = "none" if row["p_adjusted"] is None else adjustment
-    return adjusted
-
-
-def leaderboard_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """
-    One flat row for each trial, the best first; trials without a mean come last.
-
-    ``cost_per_correct_usd`` is the trial's cost over the number of its correct answers, replicates
-    included; None when nothing is known to be correct.
-    """
-    rows = [_leaderboard_row(trial) for trial in summary["trials"]]
-    return sorted(rows, key=lambda row: (row["correct"] is None, -(row["correct"] or 0.0)))
-
-
-def leaderboard_columns(summary: Mapping[str, Any]) -> list[str]:
-    """Columns of the leaderboard: trial, model, prompt, the other factors that are set, the numbers."""
-    return ["trial", "model", "prompt", *other_factors(summary), *LEADERBOARD_TAIL]
-
-
-def other_factors(summary: Mapping[str, Any]) -> list[str]:
-    """Names of the factors, but for model and prompt, that at least one trial sets."""
-    fixed = {"model", "prompt", *_RESERVED}
-    names = [name for trial in summary["trials"] for name in trial if name not in fixed]
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if any(trial.get(name) is not None for trial in summary["trials"])
-    ]
 
 
 def effect_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One flat row for each effect, in the summary's order, with the columns of `EFFECT_COLUMNS`."""
     return [flat_effect(effect) for effect in summary["effects"]]
-
-
-def cost_per_correct(trial: Mapping[str, Any]) -> float | None:
-    """Dollars for each correct answer of a trial of the summary; None when that is not known."""
-    correct = trial["metrics"]["correct"]
-    cost = trial["cost_usd"]
-    if cost is None or correct["mean"] is None or not trial["n_items"]:
-        return None
-    n_correct = correct["mean"] * correct["n"] * trial["n_requests"] / trial["n_items"]
-    return float(cost / n_correct) if n_correct > 0 else None
-
-
-def n_failed(outcomes: Mapping[str, int]) -> int:
-    """Requests that brought no reply: errored, expired or missing."""
-    return sum(outcomes.get(outcome, 0) for outcome in FAILED_OUTCOMES)
 
 
 def _check(trials: Sequence[TrialResult], confidence_level: float) -> None:
@@ -248,7 +173,7 @@ def _check(trials: Sequence[TrialResult], confidence_level: float) -> None:
         seen = trial.stats["confidence_level"]
         if seen != confidence_level:
             raise ValueError(f"trial {name} has intervals at {seen}, but the run's are at {confidence_level}")
-        if clash := _RESERVED & set(trial.factors):
+        if clash := RESERVED & set(trial.factors):
             raise ValueError(f"a factor may not be called {', '.join(sorted(clash))}")
 
 
@@ -264,8 +189,10 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         **others,
         "baseline": stats["baseline"],
         "n_items": stats["n_items"],
+        "n_units": stats.get("n_units"),
         "n_requests": stats["n_requests"],
         "outcomes": {outcome.value: stats["outcomes"].get(outcome.value, 0) for outcome in Outcome},
+        "without_score": {name: n for name, n in (stats.get("without_score") or {}).items() if n},
         "metrics": _metrics(stats["metrics"]),
         "by_dataset": {
             name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
@@ -288,29 +215,56 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
         "method": metric["method"],
         "n": metric["n"],
         "n_clusters": metric.get("n_clusters"),
+        **{name: metric.get(name) for name in ("better", "is_share", "unit")},
     }
 
 
-def _effect(stats: Mapping[str, Any], row: Mapping[str, Any], max_error_rate: float) -> dict[str, Any]:
-    unbalanced = unbalanced_reason(row["n_pairs"], row.get("n_unpaired") or 0, max_error_rate=max_error_rate)
+def _effect(
+    stats: Mapping[str, Any], row: Mapping[str, Any], max_unpaired: float, margin: float | None
+) -> dict[str, Any]:
+    unbalanced = _unbalanced(row, max_unpaired, margin)
     return {
         "trial": stats["trial"],
         "baseline": stats["baseline"],
-        **{name: row[name] for name in ("dataset", "metric", "n_pairs")},
-        "n_unpaired": row.get("n_unpaired"),
+        **{name: row[name] for name in ("dataset", "metric")},
+        **{name: row.get(name) for name in ("better", "is_share", "unit")},
+        "n_pairs": row["n_pairs"],
+        **{name: row.get(name) for name in ("n_questions", "n_unpaired")},
         **{name: row[name] for name in ("n_gained", "n_lost")},
         **{name: finite(row[name]) for name in ("difference", "low", "high")},
         **{name: row[name] for name in ("interval_method", "test")},
         "p_value": finite(row["p_value"]),
-        "p_adjusted": None,
-        "adjustment": "none",
+        "is_p_floor": bool(row.get("is_p_floor")),
         "odds_ratio": _odds_ratio(row["odds_ratio"]),
-        "verdict": "inconclusive",
+        "requests": row.get("requests"),
         "unbalanced": unbalanced is not None,
         "unbalanced_reason": unbalanced,
         "sensitivity": row.get("sensitivity"),
         **{name: row.get(name) for name in EFFECT_ANALYSES},
     }
+
+
+def _with_detectable(effect: dict[str, Any], together: Together) -> dict[str, Any]:
+    """Say what the comparison could have shown with all others beside it, not by itself."""
+    found = together.detectable.get((effect["trial"], effect["dataset"], effect["metric"]))
+    if found is None or not effect["sensitivity"]:
+        return effect
+    return {**effect, "sensitivity": {**effect["sensitivity"], "detectable_difference": dict(found)}}
+
+
+def _unbalanced(row: Mapping[str, Any], max_unpaired: float, margin: float | None) -> str | None:
+    requests = row.get("requests")
+    if not requests:
+        return None
+    worst = (row.get("sensitivity") or {}).get("worst_case") or {}
+    reach = [finite(worst.get(case)) for case in CASES]
+    return unbalanced_reason(
+        Missing(**requests["trial"]),
+        Missing(**requests["baseline"]),
+        max_unpaired=max_unpaired,
+        reach=None if None in reach else cast(tuple[float, float, float], tuple(reach)),
+        margin=margin,
+    )
 
 
 def _odds_ratio(ratio: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -319,55 +273,19 @@ def _odds_ratio(ratio: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {**{name: finite(ratio[name]) for name in ("estimate", "low", "high")}, "method": ratio["method"]}
 
 
-def _verdict(
-    effect: Mapping[str, Any], *, low: Any, high: Any, confidence_level: float, margin: float | None
-) -> str:
-    p_adjusted = effect["p_adjusted"]
-    return verdict(
-        difference=effect["difference"],
-        p_value=effect["p_value"] if p_adjusted is None else p_adjusted,
-        confidence_level=confidence_level,
-        equivalence_low=finite(low),
-        equivalence_high=finite(high),
-        margin=margin,
-        higher_is_better=metrics.higher_is_better(effect["metric"]),
-        is_unbalanced=effect["unbalanced"],
-        worst_case=_worst_case(effect["sensitivity"]),
-    )
-
-
-def _worst_case(sensitivity: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Bounds of the difference whatever the missing values are, where they have been computed."""
-    bounds = (sensitivity or {}).get("worst_case") or {}
-    low, high = finite(bounds.get("low")), finite(bounds.get("high"))
-    return None if low is None or high is None else (low, high)
-
-
-def _leaderboard_row(trial: Mapping[str, Any]) -> dict[str, Any]:
-    means, outcomes = trial["metrics"], trial["outcomes"]
-    factors = {name: value for name, value in trial.items() if name not in _RESERVED}
-    return {
-        "trial": trial["trial"],
-        **factors,
-        "n_items": trial["n_items"],
-        "n_requests": trial["n_requests"],
-        "correct": means["correct"]["mean"],
-        "correct_low": means["correct"]["low"],
-        "correct_high": means["correct"]["high"],
-        **{name: means[name]["mean"] for name in metrics.NAMES[1:]},
-        "failed": n_failed(outcomes),
-        "truncated": outcomes["truncated"],
-        "refused": outcomes["refused"],
-        "cost_usd": trial["cost_usd"],
-        "cost_per_correct_usd": cost_per_correct(trial),
-    }
-
-
 def flat_effect(effect: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out an effect as a row with the columns of `EFFECT_COLUMNS`."""
     ratio = effect["odds_ratio"] or {"estimate": None, "low": None, "high": None, "method": None}
+    requests = effect.get("requests") or {"trial": {}, "baseline": {}}
+    together = effect.get("simultaneous") or {}
     return {
         **{name: effect.get(name) for name in EFFECT_COLUMNS},
+        **{name: requests["trial"].get(name) for name in ("n_requests", "n_without_score")},
+        **{
+            f"n_baseline_{name}": requests["baseline"].get(f"n_{name}")
+            for name in ("requests", "without_score")
+        },
+        **{f"simultaneous_{name}": together.get(name) for name in ("low", "high")},
         "odds_ratio": ratio["estimate"],
         "odds_ratio_low": ratio["low"],
         "odds_ratio_high": ratio["high"],

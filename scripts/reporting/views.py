@@ -8,7 +8,19 @@ from urllib.parse import quote
 
 from scripts.comparison import metrics
 from scripts.records import Outcome
-from scripts.reporting import drawings, embed, figures, robustness, sentences, spending, summary, trial_notes
+from scripts.reporting import (
+    drawings,
+    embed,
+    figures,
+    gaps,
+    leaderboard,
+    quantities,
+    robustness,
+    sentences,
+    spending,
+    trial_notes,
+)
+from scripts.reporting.design import design_view
 from scripts.reporting.examples import group_examples
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.page_content import ExampleGroup, RunPage, TrialPage
@@ -51,7 +63,7 @@ def trial_url(trial: str) -> str:
 
 def run_view(page: RunPage) -> dict[str, Any]:
     """Everything that the run's template names."""
-    board = summary.leaderboard_rows(page.summary)
+    board = leaderboard.leaderboard_rows(page.summary)
     trials = {trial["trial"]: trial for trial in page.summary["trials"]}
     ranked = [trials[row["trial"]] for row in board]
     overall = [effect for effect in page.summary["effects"] if effect["dataset"] == "all"]
@@ -59,7 +71,10 @@ def run_view(page: RunPage) -> dict[str, Any]:
     costs = [(row, page.costs.get(row["trial"])) for row in board]
     prices = spending.price_sources(page.costs.values())
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
+    placed = page.summary.get("leaderboard") or {}
     return {
+        "placed": placed,
+        "places": placed.get("places") or {},
         "run_id": page.summary["run_id"],
         "generated_at": page.generated_at,
         "confidence_level": page.summary["confidence_level"],
@@ -69,14 +84,14 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "findings": found[:MAX_FINDINGS],
         "further_findings": found[MAX_FINDINGS:],
         "uncompared": _uncompared(ranked),
-        "gaps": sentences.comparison_gaps(
-            overall, headline, outcomes={trial["trial"]: trial["outcomes"] for trial in ranked}
+        "gaps": gaps.comparison_gaps(
+            overall, headline, without_score={trial["trial"]: trial["without_score"] for trial in ranked}
         ),
         "omnibus": sentences.omnibus_words(
             page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
         ),
         "forests": _forests(overall, page),
-        "other_effects": [row for row in overall if row["metric"] not in page.methods.family],
+        "other_effects": [row for row in overall if row.get("family") == "exploratory"],
         "board": board,
         "ranked": ranked,
         **_factors(page.summary),
@@ -86,6 +101,9 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "stacks": [(trial, figures.stack(trial["outcomes"])) for trial in ranked],
         "outcomes": [outcome.value for outcome in Outcome],
         "behaviour": _behaviour(ranked),
+        "design": design_view(page.summary.get("design"), confidence_level=page.summary["confidence_level"]),
+        "usage": quantities.usage_rows(ranked, overall),
+        "usage_names": quantities.USAGE_NAMES,
         "notes": _missing_notes(ranked),
         "datasets": _datasets(page.summary, ranked, headline),
         "costs": costs,
@@ -118,6 +136,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
     stats = page.stats
     examples = group_examples(page.questions)
     effects = list(stats["effects"])
+    shares = [row for row in effects if row.get("is_share", True) is not False]
     headline = next((row for row in effects if row["dataset"] == "all" and row["metric"] == "correct"), None)
     correct = stats["metrics"].get("correct")
     return {
@@ -131,13 +150,8 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "stats": stats,
         "headline": headline,
         "correct": correct,
-        "bounds": None
-        if correct is None or "bounds" in stats
-        else sentences.worst_case(correct, stats["n_items"]),
         "scores": _score_rows(stats),
-        "forest": figures.forest(effects, group="dataset", margin=page.equivalence_margin)
-        if effects
-        else None,
+        "forest": figures.forest(shares, group="dataset", margin=page.equivalence_margin) if shares else None,
         "effects": effects,
         "precision": [
             note for note in (trial_notes.bounds_note(stats), *trial_notes.precision_notes(stats)) if note
@@ -146,9 +160,10 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "risk": trial_notes.risk_drawing(stats),
         "subgroups": _subgroups(effects, stats["confidence_level"]),
         "checks": _checks(headline, effects, stats["confidence_level"]),
-        "gaps": sentences.comparison_gaps(
+        "gaps": gaps.comparison_gaps(
             ({**row, "trial": stats["trial"], "baseline": stats["baseline"]} for row in effects[:1]),
             effects[0]["metric"] if effects else "",
+            without_score={stats["trial"]: stats.get("without_score") or {}},
         ),
         "stack": figures.stack(stats["outcomes"]),
         "drawings": _trial_drawings(page),
@@ -176,7 +191,7 @@ def _cost_facts(page: TrialPage) -> list[tuple[str, str, float | None]]:
         return []
     has_score = "correct" in page.stats["metrics"]
     trial = {**page.stats, "cost_usd": finite(cost["cost_usd"])}
-    return spending.fact_rows(cost, summary.cost_per_correct(trial) if has_score else None)
+    return spending.fact_rows(cost, leaderboard.cost_per_correct(trial) if has_score else None)
 
 
 def _checks(
@@ -258,7 +273,7 @@ def _run_facts(page: RunPage) -> list[tuple[str, Any]]:
 
 def _factors(run: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Factors that tell the trials apart, and those that all trials share."""
-    names = ["model", "prompt", *summary.other_factors(run)]
+    names = ["model", "prompt", *leaderboard.other_factors(run)]
     values = {name: [trial.get(name) for trial in run["trials"]] for name in names}
     shared = [name for name in names if all(value == values[name][0] for value in values[name])]
     return {
@@ -286,18 +301,21 @@ def _forests(overall: Sequence[Mapping[str, Any]], page: RunPage) -> list[tuple[
 
 
 def _bounds(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, float, float]]:
-    """Trials with items that have no score: how many, and the mean at worst and at best."""
+    """Trials that lack scores: for how many questions, and the mean at worst and at best."""
     rows = []
     for trial in trials:
-        metric = trial["metrics"]["correct"]
-        if limits := sentences.worst_case(metric, trial["n_items"]):
-            rows.append((trial["trial"], trial["n_items"] - metric["n"], *limits))
+        part = (trial["analyses"].get("bounds") or {}).get("correct") or {}
+        if part.get("n_incomplete") and finite(part["lowest"]) is not None:
+            rows.append((trial["trial"], part["n_incomplete"], part["lowest"], part["highest"]))
     return rows
 
 
 def _behaviour(trials: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Metrics other than `correct`, in the order in which they first appear."""
-    return [name for name in dict.fromkeys(n for t in trials for n in t["metrics"]) if name != "correct"]
+    """Metrics of scorers other than `correct`, in the order in which they first appear."""
+    passed_over = {"correct", *quantities.USAGE_NAMES}
+    return [
+        name for name in dict.fromkeys(n for t in trials for n in t["metrics"]) if name not in passed_over
+    ]
 
 
 def _missing_notes(trials: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -306,7 +324,7 @@ def _missing_notes(trials: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{metrics.heading(name)} ({sentences.reason(metric['method'])})"
         for trial in trials
         for name, metric in trial["metrics"].items()
-        if metric["mean"] is None
+        if metric["mean"] is None and name not in quantities.USAGE_NAMES
     ]
     return list(dict.fromkeys(notes))
 

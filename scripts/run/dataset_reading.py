@@ -37,6 +37,9 @@ WORTH_KEEPING = 10_000
 MAX_KEPT_BYTES = 16 * 1024**2
 
 
+FindAlike = Callable[[Item], tuple[str, str] | None]
+
+
 @dataclasses.dataclass
 class Reading:
     """What one pass over a dataset has found."""
@@ -51,6 +54,10 @@ class Reading:
     """Which optional fields of a dataset's own some item has."""
     ids: set[str] = dataclasses.field(default_factory=set)
     """Of all items, where they were asked for."""
+    alike: list[str] = dataclasses.field(default_factory=list)
+    """The id of the first item of which two texts are alike to its scorer, and these texts."""
+    n_alike: int = 0
+    """How many such items there are."""
     is_whole: bool = True
     """Whether the dataset was read to its end."""
 
@@ -61,6 +68,8 @@ class Reading:
             "different": [dataclasses.asdict(item) for item in self.different],
             "fields": sorted(self.fields),
             "own": sorted(self.own),
+            "alike": self.alike,
+            "n_alike": self.n_alike,
         }
 
     @classmethod
@@ -71,6 +80,8 @@ class Reading:
             [_item(row) for row in written["different"]],
             set(written["fields"]),
             set(written["own"]),
+            alike=list(written["alike"]),
+            n_alike=int(written["n_alike"]),
         )
 
 
@@ -88,6 +99,7 @@ def read_dataset(
     used: Sequence[str],
     *,
     check: Callable[[Item, Path], None],
+    find_alike: FindAlike,
     with_ids: bool,
 ) -> Reading:
     """
@@ -101,6 +113,8 @@ def read_dataset(
         Fields that tell one shape of items from another.
     check : callable
         Raises for an item that will not do; called on each that is read, and on none that is recalled.
+    find_alike : callable
+        Gives two texts of an item that are alike to its scorer, or None.
     with_ids : bool
         Whether every item's id is needed, which is not kept.
 
@@ -112,12 +126,12 @@ def read_dataset(
     path = settings.find_file(settings.config["datasets"][name]["path"], "datasets", name, "path")
     limit = settings.config["limit_items"]
     if with_ids or (limit is not None and limit <= WORTH_KEEPING):
-        return _read(path, limit, used, check=check, with_ids=with_ids)
+        return _read(path, limit, used, check=check, find_alike=find_alike, with_ids=with_ids)
     key = _key(settings, name, path, used)
     kept = _recall(settings, name, key)
     if kept is not None:
         return kept
-    reading = _read(path, limit, used, check=check, with_ids=False)
+    reading = _read(path, limit, used, check=check, find_alike=find_alike, with_ids=False)
     _FOUND.setdefault(settings.run_root, {})[name] = {"key": key, **reading.to_json()}
     return reading
 
@@ -135,7 +149,13 @@ def remember(settings: Settings) -> None:
 
 
 def _read(
-    path: Path, limit: int | None, used: Sequence[str], *, check: Callable[[Item, Path], None], with_ids: bool
+    path: Path,
+    limit: int | None,
+    used: Sequence[str],
+    *,
+    check: Callable[[Item, Path], None],
+    find_alike: FindAlike,
+    with_ids: bool,
 ) -> Reading:
     found, n_items, n_characters = Reading(), 0, 0
     shapes: set[tuple[Any, ...]] = set()
@@ -143,6 +163,9 @@ def _read(
     for item in read_items(path, limit=limit):
         n_items += 1
         check(item, path)
+        if alike := find_alike(item):
+            found.alike = found.alike or [item.id, *alike]
+            found.n_alike += 1
         found.fields |= item.fields.keys()
         found.own.update(_own_fields(item))
         if with_ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,9 +15,11 @@ from scripts.experiment.prompts import Prompt, check_fields, find_prompt, load_t
 from scripts.experiment.schema import did_you_mean
 from scripts.experiment.settings import Settings
 from scripts.records import Item
-from scripts.run.dataset_reading import Reading, read_dataset
+from scripts.run.dataset_reading import FindAlike, Reading, read_dataset
 from scripts.scorers import Scorer
+from scripts.scorers.numeric import Numeric
 from scripts.scorers.python import PythonScorer
+from scripts.scorers.text import find_alike
 
 
 def find_prompts(settings: Settings) -> dict[str, Prompt]:
@@ -46,7 +49,14 @@ def read_datasets(settings: Settings, prompts: Mapping[str, Prompt], *, with_ids
     """
     used = sorted(_fields_in_use(settings, prompts))
     return {
-        name: read_dataset(settings, name, used, check=_make_check(settings, name), with_ids=with_ids)
+        name: read_dataset(
+            settings,
+            name,
+            used,
+            check=_make_check(settings, name),
+            find_alike=_make_find_alike(settings, name),
+            with_ids=with_ids,
+        )
         for name in settings.config["datasets"]
     }
 
@@ -76,6 +86,7 @@ def check_items(
     """
     used = _fields_in_use(settings, prompts)
     warnings = [warning for name in readings for warning in _check_columns(settings, name, readings, used)]
+    warnings += [_describe_alike(settings, name, readings[name]) for name in readings if readings[name].alike]
     samples = [item for reading in readings.values() for item in reading.samples]
     _check_subgroups(settings, samples)
     fields = {key for reading in readings.values() for key in reading.fields}
@@ -112,6 +123,25 @@ def _make_check(settings: Settings, name: str) -> Callable[[Item, Path], None]:
             _check_can_group(key, item, path)
 
     return check
+
+
+def _make_find_alike(settings: Settings, name: str) -> FindAlike:
+    """Compare an item's texts as its scorer does; numbers, and what a user's function sees, are not texts."""
+    scorer = make_scorer(settings, name)
+    if isinstance(scorer, PythonScorer | Numeric):
+        return lambda item: None
+    return functools.partial(find_alike, squad=getattr(scorer, "squad", False))
+
+
+def _describe_alike(settings: Settings, name: str, reading: Reading) -> PipelineError:
+    """Warn of items of which two options, or two accepted answers, cannot be told apart."""
+    item_id, one, other = reading.alike
+    more = f"; {reading.n_alike} items have such texts" if reading.n_alike > 1 else ""
+    return DataError(
+        f"{one!r:.80} and {other!r:.80} become the same text when answers are compared{more}",
+        where=f"{settings.config['datasets'][name]['path']}, item {item_id!r}",
+        fix="A reply that means one counts as the other, too: write them apart, or choose another scorer.",
+    )
 
 
 def _check_columns(

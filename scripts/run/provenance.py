@@ -49,20 +49,24 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     elif phase == "stats":
         names = ("confidence_level", "resamples", "equivalence_margin", "subgroups")
         options = {name: config["stats"][name] for name in names}
-        about |= {**options, "seed": config["seed"], "baseline": settings.trial_by_name[unit].baseline}
+        baseline = settings.trial_by_name[unit].baseline
+        about |= {**options, "seed": config["seed"], "baseline": baseline}
+        about |= {"prices": [_price_facts(settings, name) for name in (unit, baseline) if name]}
     elif phase == "costs":
-        price = find_price(config, settings.trial_by_name[unit].model)
-        # the same rates on another day are the same price
-        about |= {"price": dataclasses.replace(price, as_of=None).to_json() if price else None}
+        about |= {"price": _price_facts(settings, unit)}
     elif phase == "report":
         about |= {"stats": config["stats"], "seed": config["seed"]}
         if unit:
             about |= {"items_budget": items_budget(len(settings.trials))}
-        else:
-            about |= {"max_error_rate": config["max_error_rate"]}  # what is called unbalanced
         trials = settings.trials if not unit else (settings.trial_by_name[unit],)
         about |= {"trials": [_trial_facts(trial) for trial in trials]}
     return digest(about)
+
+
+def _price_facts(settings: Settings, trial: str) -> Mapping[str, Any] | None:
+    """Rates of a trial's model; the same rates on another day are the same price."""
+    price = find_price(settings.config, settings.trial_by_name[trial].model)
+    return dataclasses.replace(price, as_of=None).to_json() if price else None
 
 
 def _trial_facts(trial: Trial) -> dict[str, Any]:

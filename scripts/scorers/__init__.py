@@ -117,12 +117,14 @@ def _typed(value: object, wanted: object, option: str) -> object:
     """Check an option as YAML gives it: a list for a tuple, an integer for a float."""
     if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if wanted is str and isinstance(value, str):
+    if isinstance(wanted, type) and wanted in {str, bool} and isinstance(value, wanted):
         return value
     is_texts = isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value)
     if wanted == tuple[str, ...] and isinstance(value, (list, tuple)) and is_texts:
         return tuple(value)
-    kind = {float: "a number", str: "a text"}.get(typing.cast(Any, wanted), "a list of texts")
+    kind = {float: "a number", str: "a text", bool: "true or false"}.get(
+        typing.cast(Any, wanted), "a list of texts"
+    )
     raise ValueError(f"the option {option!r} must be {kind}, not {value!r:.80}")
 
 

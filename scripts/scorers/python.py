@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from scripts.comparison.metrics import NAMES
 from scripts.records import Item
-from scripts.scorers.base import Score, is_abstention, judge
+from scripts.scorers.base import Score, is_abstention, judge, judge_nothing
+from scripts.scorers.reading import Trimming
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 Returned = Score | bool | float | Mapping[str, float]
@@ -25,10 +26,11 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclasses.dataclass(frozen=True)
-class PythonScorer:
+class PythonScorer(Trimming):
     """
     Call the user's ``function(text, item)`` and check what it returns.
 
+    The function gets the reply as it is, thoughts and all, but none that is blank or nothing but thoughts.
     `abstained` and `false_answer` are filled in if the function does not return them; any other
     metric that it leaves out does not apply.
 
@@ -39,8 +41,9 @@ class PythonScorer:
 
     Examples
     --------
-    >>> PythonScorer("operator:is_not").score("unknown", Item("q1", "Who?", ("Ada",)))
-    Score(correct=1.0, f1=nan, abstained=1.0, false_answer=nan, unsupported=nan)
+    >>> score = PythonScorer("operator:is_not").score("unknown", Item("q1", "Who?", ("Ada",)))
+    >>> score.correct, score.f1, score.abstained
+    (1.0, nan, 1.0)
     """
 
     function: str
@@ -49,6 +52,7 @@ class PythonScorer:
     _call: Callable[[str, Item], object] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "_call", _load(self.function))
 
     def score(self, text: str, item: Item) -> Score:
@@ -60,16 +64,20 @@ class PythonScorer:
         ValueError
             The function returned something that is not a score; names the function, the item and the value.
         """
+        trimmed = self.trim(text).text
+        if not trimmed:
+            return judge_nothing(item, abstains=self.empty_abstains)
         returned = self._call(text, item)
         try:
             if isinstance(returned, Score):
-                return _checked(returned)
+                return _with_read(_checked(returned), text)
             given = _metrics(returned)
         except ValueError as error:
             raise ValueError(f"scorer python:{self.function}, item {item.id!r}: {error}") from None
-        abstained = is_abstention(text, self.abstention_phrases)
+        abstained = is_abstention(trimmed, self.abstention_phrases)
         default = judge(item, abstained=abstained, correct=False)
-        return dataclasses.replace(default, **{"correct": math.nan, "f1": math.nan, **given})
+        values: dict[str, Any] = {"correct": math.nan, "f1": math.nan, **given}
+        return _with_read(dataclasses.replace(default, **values), text)
 
 
 def _load(function: str) -> Callable[[str, Item], object]:
@@ -122,12 +130,18 @@ def _metrics(returned: object) -> dict[str, float]:
 
 def _checked(score: Score) -> Score:
     given = {name: getattr(score, name) for name in NAMES}
-    return Score(
-        **{
-            name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)
-            for name, value in given.items()
-        }
-    )
+    checked: dict[str, Any] = {
+        name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)
+        for name, value in given.items()
+    }
+    return dataclasses.replace(score, **checked)
+
+
+def _with_read(score: Score, text: str) -> Score:
+    """Say that the whole text was read, unless the function says that it could not be, or what it read."""
+    unread = 0.0 if math.isnan(score.unread) else score.unread
+    read = text if score.read is None and not unread else score.read
+    return dataclasses.replace(score, unread=unread, read=read)
 
 
 def _in_unit(value: object, name: str) -> float:

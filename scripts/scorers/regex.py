@@ -7,7 +7,8 @@ import re
 
 from scripts.errors import DataError
 from scripts.records import Item
-from scripts.scorers.base import Score, is_abstention, judge
+from scripts.scorers.base import UNREAD, Score, is_abstention, judge, judge_nothing
+from scripts.scorers.reading import Trimming
 from scripts.scorers.text import ABSTENTION_PHRASES, equals_accepted
 from scripts.scorers.time_limit import TooSlowError, time_limit
 
@@ -19,12 +20,12 @@ MAX_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Regex:
+class Regex(Trimming):
     r"""
     Compare what `pattern` captures last in a reply with the accepted answers.
 
     The group ``answer`` counts, or else the first one. A pattern without groups makes an answer right
-    by matching anywhere, whatever the accepted answers are.
+    by matching anywhere, whatever the accepted answers are.  Thoughts and end tokens are not searched.
 
     Raises
     ------
@@ -43,6 +44,7 @@ class Regex:
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         try:
             re.compile(self.pattern)
         except (re.error, OverflowError) as error:
@@ -70,17 +72,23 @@ class Regex:
             ) from None
 
     def _score(self, text: str, item: Item) -> Score:
+        trimmed = self.trim(text).text
+        if not trimmed:
+            return judge_nothing(item, abstains=self.empty_abstains)
         pattern = re.compile(self.pattern)
-        searched = text[-MAX_CHARACTERS:]
+        searched = trimmed[-MAX_CHARACTERS:]
+        read: str | None
         if pattern.groups:
-            found = _last_capture(pattern, searched)
-            correct = found is not None and equals_accepted(found, item.answers)
-            was_read = bool(found and found.strip())
+            read = _last_capture(pattern, searched)
+            correct = read is not None and equals_accepted(read, item.answers)
         else:
-            correct = was_read = pattern.search(searched) is not None
-        was_read = was_read and bool(text.strip())
-        abstained = is_abstention(text, self.abstention_phrases, was_read=was_read)
-        return judge(item, abstained=abstained, correct=correct)
+            found = pattern.search(searched)
+            read, correct = (found[0] if found else trimmed), found is not None
+        if is_abstention(trimmed, self.abstention_phrases):
+            return judge(item, abstained=True, correct=correct, read=trimmed)
+        if read is None or (pattern.groups and not read.strip()):
+            return UNREAD
+        return judge(item, abstained=False, correct=correct, read=read)
 
 
 def _last_capture(pattern: re.Pattern[str], text: str) -> str | None:

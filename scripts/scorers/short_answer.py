@@ -1,4 +1,4 @@
-"""Short answers: exact match and token F1 as SQuAD has them, abstention, and support in the context."""
+"""Short answers: exact match and token F1, abstention, and support in the context."""
 
 from __future__ import annotations
 
@@ -6,58 +6,90 @@ import dataclasses
 import math
 
 from scripts.records import Item
-from scripts.scorers.base import Score, judge
+from scripts.scorers.base import UNREAD, Score, is_abstention, judge, judge_nothing
+from scripts.scorers.reading import Reading, Trimmed, find_answer
 from scripts.scorers.text import (
     ABSTENTION_PHRASES,
     best_f1,
     equals_accepted,
-    is_phrase,
     normalize_accepted,
     normalize_answer,
     normalized_tokens,
+    squad_normalize,
+    tokenize,
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class ShortAnswer:
+class ShortAnswer(Reading):
     """
-    Compare the whole normalised reply with the accepted answers.
+    Compare the answer, normalised as a whole, with the accepted answers.
 
     Examples
     --------
     >>> item = Item("q1", "Which city?", ("Paris",), context="Paris is the capital of France.")
-    >>> ShortAnswer().score("paris.", item)
-    Score(correct=1.0, f1=1.0, abstained=0.0, false_answer=nan, unsupported=0.0)
+    >>> score = ShortAnswer().score("paris.", item)
+    >>> score.correct, score.f1, score.abstained, score.unsupported
+    (1.0, 1.0, 0.0, 0.0)
     """
 
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
     unsupported_threshold: float = 0.5
     """An answer is unsupported if more than this share of its tokens is not found in the context."""
+    squad: bool = False
+    """Whether to compare the whole reply as SQuAD's official evaluation does; an empty one then abstains."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.unsupported_threshold <= 1:
             raise ValueError(f"unsupported_threshold is {self.unsupported_threshold}, but must be in [0, 1]")
 
+    @property
+    def empty_abstains(self) -> bool:
+        """Whether a reply that ended by itself without a text is an abstention."""
+        return self.empty == "abstained" or (self.squad and not self.empty)
+
+    def trim(self, text: str) -> Trimmed:
+        """Leave out thoughts and end tokens; nothing with `squad`."""
+        return Trimmed(text.strip()) if self.squad else super().trim(text)
+
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item`."""
-        normalized = normalize_answer(text)
-        abstained = not normalized or is_phrase(normalized, self.abstention_phrases)
-        accepted = normalize_accepted(item.answers)
-        correct = any(normalized == answer.normalized for answer in accepted)
-        if not (normalized or correct):  # "A+" and "*" normalise to nothing, and yet may be accepted
-            correct = equals_accepted(text, item.answers)
+        if self.squad:
+            return self._score_squad(text, item)
+        answer = find_answer(text, self)
+        if answer is None:
+            return judge_nothing(item, abstains=self.empty_abstains, f1=0.0)
+        read = answer.text
+        normalized = normalize_answer(read)
+        correct = equals_accepted(read, item.answers)
+        if not (normalized or correct):  # nothing but punctuation
+            return UNREAD
+        return self._judge(item, read, tokens=tokenize(normalized), correct=correct)
+
+    def _score_squad(self, text: str, item: Item) -> Score:
+        normalized = squad_normalize(text)
+        if not text.strip():
+            return judge_nothing(item, abstains=self.empty_abstains, f1=0.0)
+        accepted = normalize_accepted(item.answers, squad=True)
+        correct = any(normalized == one.normalized for one in accepted)
+        return self._judge(item, text, tokens=normalized.split(), correct=correct)
+
+    def _judge(self, item: Item, read: str, *, tokens: list[str], correct: bool) -> Score:
+        abstained = is_abstention(read, self.abstention_phrases) or (self.squad and not tokens)
+        accepted = normalize_accepted(item.answers, squad=self.squad)
         return judge(
             item,
             abstained=abstained,
             correct=correct,
-            f1=1.0 if correct else best_f1(normalized, accepted),
-            unsupported=math.nan if abstained else self._unsupported(normalized, item.context),
+            read=read,
+            f1=1.0 if correct else best_f1(tokens, accepted),
+            unsupported=math.nan if abstained else self._unsupported(tokens, item.context),
         )
 
-    def _unsupported(self, normalized: str, context: str | None) -> float:
-        if not context:
+    def _unsupported(self, tokens: list[str], context: str | None) -> float:
+        if not (context and tokens):
             return math.nan
-        found = normalized_tokens(context)
-        tokens = normalized.split()
+        found = normalized_tokens(context, squad=self.squad)
         n_missing = sum(token not in found for token in tokens)
         return float(n_missing / len(tokens) > self.unsupported_threshold)

@@ -1,12 +1,28 @@
-"""Texts made comparable: SQuAD's normalisation and token F1, fast enough for a million short answers."""
+"""Answers compared: equal to an accepted one, tokens shared with one, or an abstention."""
 
 from __future__ import annotations
 
 import functools
-import re
-import string
 from collections import Counter
 from typing import NamedTuple
+
+from scripts.records import Item
+from scripts.scorers.normalizing import normalize_answer, squad_normalize, tokenize
+
+__all__ = [
+    "ABSTENTION_PHRASES",
+    "AcceptedAnswer",
+    "best_f1",
+    "equals_accepted",
+    "find_alike",
+    "is_phrase",
+    "normalize_accepted",
+    "normalize_answer",
+    "normalized_tokens",
+    "squad_normalize",
+    "token_f1",
+    "tokenize",
+]
 
 ABSTENTION_PHRASES = (
     "unknown",
@@ -39,10 +55,6 @@ ABSTENTION_PHRASES = (
 )
 """What counts as an abstention when it is the whole answer; ``n/a`` would also catch sodium (Na)."""
 
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = frozenset({"a", "an", "the"})
-_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
-
 
 class AcceptedAnswer(NamedTuple):
     """An accepted answer, normalised once for all the replies that it is compared with."""
@@ -51,29 +63,8 @@ class AcceptedAnswer(NamedTuple):
     tokens: tuple[str, ...]
 
 
-def normalize_answer(text: str) -> str:
-    """
-    Make answers comparable that differ in case, ASCII punctuation, articles or white space only.
-
-    Notes
-    -----
-    In this order, as SQuAD's official evaluation does [1]_: lower case; drop ASCII punctuation; blank
-    the whole words a, an and the; collapse white space. An answer such as "A" normalises to nothing.
-
-    References
-    ----------
-    .. [1] SQuAD 2.0, evaluate-v2.0.py, https://rajpurkar.github.io/SQuAD-explorer/
-
-    Examples
-    --------
-    >>> normalize_answer(" The  Eiffel-Tower, a tower! ")
-    'eiffeltower tower'
-    """
-    return " ".join(_ARTICLE.sub(" ", _fold(text)).split())
-
-
 @functools.lru_cache(maxsize=1024)
-def normalize_accepted(answers: tuple[str, ...]) -> tuple[AcceptedAnswer, ...]:
+def normalize_accepted(answers: tuple[str, ...], *, squad: bool = False) -> tuple[AcceptedAnswer, ...]:
     """
     Normalise an item's accepted answers; the result is kept a while, as every replicate asks again.
 
@@ -82,30 +73,29 @@ def normalize_accepted(answers: tuple[str, ...]) -> tuple[AcceptedAnswer, ...]:
 
     Examples
     --------
-    >>> [answer.normalized for answer in normalize_accepted(("The Band", "The"))]
+    >>> [answer.normalized for answer in normalize_accepted(("The Band", "!"))]
     ['band']
     """
-    normalized = [normalize_answer(answer) for answer in answers]
+    normalize = squad_normalize if squad else normalize_answer
+    normalized = [normalize(answer) for answer in answers]
     kept = dict.fromkeys(filter(None, normalized)) or dict.fromkeys(normalized)
-    return tuple(AcceptedAnswer(text, tuple(text.split())) for text in kept)
+    return tuple(AcceptedAnswer(text, tuple(text.split() if squad else tokenize(text))) for text in kept)
 
 
 def is_phrase(normalized: str, phrases: tuple[str, ...]) -> bool:
     """
     Say whether a whole answer, already normalised, is one of the phrases as a user writes them.
 
-    Apostrophes count on neither side, whether typed or typographic; normalisation drops only the former.
-
     Examples
     --------
-    >>> is_phrase("i dont know", ("I don't know.",)), is_phrase("unknown pleasures", ("unknown",))
+    >>> is_phrase("i dont know", ("I don’t know.",)), is_phrase("unknown pleasures", ("unknown",))
     (True, False)
     """
-    return normalized.replace("’", "") in _normalize_phrases(phrases)
+    return normalized in _normalize_phrases(phrases)
 
 
 @functools.lru_cache(maxsize=1024)
-def normalized_tokens(text: str) -> frozenset[str]:
+def normalized_tokens(text: str, *, squad: bool = False) -> frozenset[str]:
     """
     Give the distinct tokens of a long text that many answers are compared with.
 
@@ -114,22 +104,25 @@ def normalized_tokens(text: str) -> frozenset[str]:
     >>> sorted(normalized_tokens("The cat, the hat"))
     ['cat', 'hat']
     """
-    tokens = frozenset(_fold(text).split())
-    if "".join(tokens).isalnum():  # then an article can only be a token of its own
-        return tokens - _ARTICLES
-    return frozenset(normalize_answer(text).split())
+    return frozenset(squad_normalize(text).split() if squad else tokenize(normalize_answer(text)))
 
 
-def best_f1(normalized: str, accepted: tuple[AcceptedAnswer, ...]) -> float:
+def best_f1(tokens: list[str], accepted: tuple[AcceptedAnswer, ...]) -> float:
     """
-    Give the best token F1 of an answer that is already normalised over the accepted answers.
+    Give the best token F1 of an answer over the accepted answers.
+
+    Parameters
+    ----------
+    tokens : list of str
+        The tokens of the normalised answer.
+    accepted : tuple of AcceptedAnswer
+        The item's accepted answers, normalised alike.
 
     Examples
     --------
-    >>> best_f1("new york city", normalize_accepted(("NYC", "New York")))
+    >>> best_f1(["new", "york", "city"], normalize_accepted(("NYC", "New York")))
     0.8
     """
-    tokens = normalized.split()
     return max((_token_f1(tokens, answer) for answer in accepted), default=0.0)
 
 
@@ -145,21 +138,21 @@ def token_f1(answer: str, accepted: str) -> float:
 
     Examples
     --------
-    >>> token_f1("the big big cat", "a big cat")
-    0.8
+    >>> token_f1("the big big cat", "a big cat"), token_f1("《红楼》", "红楼梦")
+    (0.8, 0.8)
     """
-    return best_f1(normalize_answer(answer), normalize_accepted((accepted,)))
+    return best_f1(tokenize(normalize_answer(answer)), normalize_accepted((accepted,)))
 
 
 def equals_accepted(found: str, answers: tuple[str, ...]) -> bool:
     """
     Say whether a part of a reply is an accepted answer.
 
-    Unlike bare normalisation this tells "A", "The" and nothing at all from each other.
+    Unlike bare normalisation this tells marks such as "*" and "?" and nothing at all from each other.
 
     Examples
     --------
-    >>> equals_accepted("a", ("A",)), equals_accepted("", ("A",)), equals_accepted("the cat", ("Cat!",))
+    >>> equals_accepted("*", ("*",)), equals_accepted("", ("*",)), equals_accepted("the cat", ("Cat!",))
     (True, False, True)
     """
     bare = found.strip().casefold()
@@ -169,13 +162,39 @@ def equals_accepted(found: str, answers: tuple[str, ...]) -> bool:
     return bool(normalized) and any(normalized == one.normalized for one in normalize_accepted(answers))
 
 
+def find_alike(item: Item, *, squad: bool = False) -> tuple[str, str] | None:
+    """
+    Find two options of an item, or two accepted answers, that differ and yet become the same text.
+
+    Two ways to write one answer ("Paris", "paris.") are meant so; SQuAD's normalisation makes one text of
+    different answers, too.
+
+    Examples
+    --------
+    >>> find_alike(Item("q1", "Which?", ("Rome",), choices=("Rome", "Paris", "ROME")))
+    ('Rome', 'ROME')
+    >>> item = Item("q2", "Which?", ("C++", "C#"))
+    >>> find_alike(item), find_alike(item, squad=True)
+    (None, ('C++', 'C#'))
+    """
+    normalize = squad_normalize if squad else normalize_answer
+    seen: dict[str, str] = {}
+    for choice in item.choices:
+        key = normalize(choice) or choice.strip().casefold()
+        if key in seen:
+            return seen[key], choice
+        seen[key] = choice
+    accepted: dict[str, str] = {}
+    for answer in item.answers if squad else ():
+        other = accepted.setdefault(squad_normalize(answer), answer)
+        if normalize_answer(other) != normalize_answer(answer):
+            return other, answer
+    return None
+
+
 @functools.lru_cache(maxsize=64)
 def _normalize_phrases(phrases: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(normalize_answer(phrase).replace("’", "") for phrase in phrases) - {""}
-
-
-def _fold(text: str) -> str:
-    return text.lower().translate(_NO_PUNCTUATION)
+    return frozenset(normalize_answer(phrase) for phrase in phrases) - {""}
 
 
 def _token_f1(tokens: list[str], accepted: AcceptedAnswer) -> float:

@@ -10,12 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.comparison.metrics import NAMES
+from scripts.comparison.metrics import COMPARED, NAMES
+from scripts.comparison.run_scores import RunScores, read_run_scores
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
+from scripts.parse import outcomes_schema
 from scripts.records import Item, Trial
 from scripts.score import scores_schema
-from scripts.stats import stats_trial
+from scripts.stats import ArmFiles, stats_trial
 from tests.fakes.sending_fakes import make_settings
 
 TRIAL = Trial("new", "m", "p", {}, baseline="old")
@@ -46,23 +48,40 @@ class Bench:
             pq.write_table(table, path)
             self.prepared.append(path)
 
-    def write(self, name, rows):
-        """Rows: dataset, item, replicate, outcome, correct and, where given, false_answer, abstained."""
+    def write(self, name, rows, keys=None):
+        """Rows of dataset, item, replicate, outcome, correct (false_answer, abstained), and their keys."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
-        frame = pd.DataFrame([row[:5] for row in rows], columns=columns)
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys)
         for metric in NAMES[1:]:
             frame[metric] = math.nan
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
         path = self.root / f"{name}.scores.parquet"
         pq.write_table(pa.Table.from_pandas(frame, schema=scores_schema(), preserve_index=False), path)
-        return path
+        return ArmFiles(path, write_outcomes(self.root / f"{name}.outcomes.parquet", frame), None)
 
-    def stats(self, new, old=None, *, trial=TRIAL, name="stats"):
+    def stats(self, new, old=None, *, trial=TRIAL, name="stats", keys=None):
         out = self.root / f"{name}.json"
-        baseline = None if old is None else self.write("old", old)
-        stats_trial(self.settings, trial, self.write("new", new), baseline, self.prepared, out=out)
+        baseline = None if old is None else self.write("old", old, keys)
+        stats_trial(self.settings, trial, self.write("new", new, keys), baseline, self.prepared, out=out)
         return json.loads(out.read_text())
+
+
+def write_outcomes(path: Path, frame: pd.DataFrame) -> Path:
+    """Outcomes of these rows, each an answer of one character where there is one."""
+    columns = {name: frame[name].tolist() for name in ("dataset", "item_id", "replicate", "outcome")}
+    columns["text"] = ["a" if outcome == "answered" else None for outcome in columns["outcome"]]
+    columns["request_key"] = [
+        key if isinstance(key, str) else str(n) for n, key in enumerate(frame["request_key"])
+    ]
+    names = outcomes_schema().names
+    rows = [
+        dict.fromkeys(names) | dict(zip(columns, row, strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    table = pa.Table.from_pylist(rows, schema=outcomes_schema())
+    pq.write_table(table, path)
+    return path
 
 
 def rows(values, *, dataset="d"):
@@ -96,7 +115,11 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
     for trial, column in zip(settings.trials, values, strict=True):
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(n_items)], "correct": column})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
+            dataset="d",
+            replicate=0,
+            request_key=None,
+            outcome="answered",
+            **dict.fromkeys(NAMES[1:], math.nan),
         )
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"
@@ -114,3 +137,9 @@ NAN = math.nan
 def with_abstentions(values, abstained, *, dataset="d"):
     """Rows of items that can be answered; an abstention is wrong on them."""
     return [(*row, NAN, silent) for row, silent in zip(rows(values, dataset=dataset), abstained, strict=True)]
+
+
+def scores_of(settings: Settings, *metrics: str) -> RunScores:
+    """Scores of all trials of such a run."""
+    prepared = settings.paths.prepared(settings.config["datasets"])
+    return read_run_scores(settings.trials, settings.paths, prepared, metrics or COMPARED)

@@ -33,8 +33,11 @@ def examined_effect(
         rng=np.random.default_rng(1),
         **judging,
     )
-    judging |= {"margin": 0.02, "higher_is_better": True}
-    checks = examine(pairs, inference, rng=np.random.default_rng(2), **judging)
+    judging |= {"margin": 0.02}
+    checks = examine(pairs, inference, rng=np.random.default_rng(2), higher_is_better=True, **judging)
     worst = difference_bounds(trial, baseline, codes, seed=1, names=("t",), **judging)
     sensitivity = {**dataclasses.asdict(checks), "worst_case": dataclasses.asdict(worst)}
-    return {"dataset": dataset, "metric": metric, **dataclasses.asdict(effect), "sensitivity": sensitivity}
+    requests = {"trial": {"n_requests": n, "n_without_score": n_missing}}
+    requests["baseline"] = {"n_requests": n, "n_without_score": 0}
+    about = {"dataset": dataset, "metric": metric, "requests": requests}
+    return {**about, **dataclasses.asdict(effect), "sensitivity": sensitivity}

@@ -17,7 +17,7 @@ from scripts.reporting.page_content import (
     RunPage,
     TrialPage,
 )
-from scripts.reporting.summary import TrialResult, build_summary
+from scripts.reporting.summary import Together, TrialResult, build_summary
 from scripts.reporting.tables import excerpt
 
 OUTCOMES = ("answered", "truncated", "refused", "errored", "expired", "missing")
@@ -40,13 +40,19 @@ def metric(mean: float | None, *, n: int = 100, method: str = "wilson") -> dict[
 
 
 def effect(
-    p_value: float | None, *, metric: str = "correct", dataset: str = "all", difference: float | None = 0.05
+    p_value: float | None,
+    *,
+    metric: str = "correct",
+    dataset: str = "all",
+    difference: float | None = 0.05,
+    p_equivalence: float | None = None,
 ) -> dict[str, Any]:
     is_there = difference is not None
     size = difference or 0.0
     return {
         "dataset": dataset,
         "metric": metric,
+        "requests": requests(0) if is_there else requests(100, 100),
         "n_pairs": 100 if is_there else 0,
         "n_unpaired": 0 if is_there else 100,
         "n_clusters": 100 if is_there else 0,
@@ -61,7 +67,14 @@ def effect(
         "odds_ratio": None,
         "equivalence_low": size - 0.033 if is_there else None,
         "equivalence_high": size + 0.033 if is_there else None,
+        **({"sensitivity": {"non_inferiority": {"p_equivalence": p_equivalence}}} if p_equivalence else {}),
     }
+
+
+def requests(trial: int, baseline: int = 0, *, n: int = 100) -> dict[str, dict[str, int]]:
+    """So many requests of each arm have no score."""
+    arms = {"trial": trial, "baseline": baseline}
+    return {name: {"n_requests": n, "n_without_score": missing} for name, missing in arms.items()}
 
 
 def stats(
@@ -229,11 +242,18 @@ def _realistic(model: str, prompt: str, own: Any, control: Any) -> TrialResult:
             "errored": 3 * bad,
         },
         metrics=_metrics(whole, missing=3 * bad),
+        bounds={"correct": _bounds(float(whole["correct"].mean()), n, missing=3 * bad)},
         by_dataset={key: {"n_items": DATASETS[key], "metrics": _metrics(part)} for key, part in own.items()},
     )
     spent = {**costs(name, cost), "model": model, "provider_model": provider_model, "n_requests": n}
     spent |= {"n_with_usage": n - 3 * bad, "input_tokens": 141 * n, "output_tokens": (60 + 40 * bad) * n}
     return TrialResult(factors(model, prompt, max_tokens=512), value, spent)
+
+
+def _bounds(mean: float, n: int, missing: int) -> dict[str, Any]:
+    right = mean * (n - missing)
+    ends = {"lowest": right / n, "highest": (right + missing) / n, "low": None, "high": None}
+    return {"n_items": n, "n_incomplete": missing, **ends, "method": "wilson"}
 
 
 def _metrics(scores: Any, missing: int = 0) -> dict[str, Any]:
@@ -246,7 +266,13 @@ def _metrics(scores: Any, missing: int = 0) -> dict[str, Any]:
     }
 
 
-def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **changes: Any) -> RunPage:
+def run_page(
+    results: list[TrialResult],
+    *,
+    run_id: str = "prompt-study",
+    together: Together = Together(),  # noqa: B008 - it is frozen
+    **changes: Any,
+) -> RunPage:
     settings = methods(**changes)
     summary = build_summary(
         results,
@@ -255,6 +281,7 @@ def run_page(results: list[TrialResult], *, run_id: str = "prompt-study", **chan
         adjustment=settings.adjustment,
         family=settings.family,
         margin=settings.equivalence_margin,
+        together=together,
     )
     spent = {item.stats["trial"]: item.costs for item in results if item.costs is not None}
     return RunPage(summary, spent, settings, generated_at="2025-01-01 12:00 UTC")

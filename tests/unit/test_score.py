@@ -76,7 +76,7 @@ def test_a_score_for_every_outcome_in_order(tmp_path, refused, expected):
     out = tmp_path / "scores.parquet"
     score_trial(settings, tmp_path / "outcomes.parquet", [tmp_path / "d.parquet"], out=out)
     table = pq.read_table(out)
-    assert table.column_names == ["dataset", "item_id", "replicate", "outcome", *NAMES]
+    assert table.column_names == ["dataset", "item_id", "replicate", "outcome", *NAMES, "request_key"]
     assert table["item_id"].to_pylist() == ["q1", "q0", "q0"]
     assert table["correct"].null_count == 0, "NaN, which every reader knows, rather than null"
     assert table["correct"].to_pylist() == pytest.approx([1.0, math.nan, expected], nan_ok=True)

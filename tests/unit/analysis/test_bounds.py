@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.analysis.bounds import DifferenceBounds, difference_bounds, mean_bounds
+from scripts.analysis.discordant import exact_mcnemar
+from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.intervals import mean_interval
 from scripts.analysis.paired import paired_effect
+from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.analysis.resampling import child_rng
 
 NAN = float("nan")
@@ -21,7 +24,7 @@ arms = st.lists(st.tuples(values, values), min_size=1, max_size=25)
 
 def bound(trial: Any, baseline: Any, clusters: Any = None, **options: Any) -> DifferenceBounds:
     about = {"confidence_level": 0.95, "resamples": 100, "seed": 1, "names": ("test",)}
-    about |= {"margin": 0.02, "higher_is_better": True, **options}
+    about |= {"margin": 0.02, **options}
     return difference_bounds(trial, baseline, clusters, **about)
 
 
@@ -62,26 +65,39 @@ def test_values_of_a_wrong_shape_or_size_are_refused(wrong: Any) -> None:
 
 def test_a_clear_difference_survives_a_few_missing_outcomes() -> None:
     found = bound([1] * 60 + [NAN] * 2, [0] * 50 + [1] * 12)
-    assert found.verdicts == ("better", "better", "better")
-    assert (found.sign_survives, found.verdict_survives) == (True, True)
+    assert found.p_lowest is not None
+    assert found.p_lowest == exact_mcnemar(50, 2)
+    assert found.p_highest == exact_mcnemar(50, 0)
+    assert found.sign_survives
 
 
 def test_a_small_difference_does_not_survive_many_missing_outcomes() -> None:
     found = bound([1] * 12 + [0] * 20 + [NAN] * 30, [0] * 12 + [0] * 20 + [1] * 30)
-    assert found.verdicts == ("worse", "better", "better")
-    assert (found.sign_survives, found.verdict_survives) == (False, False)
+    assert (found.p_lowest, found.p_highest) == (exact_mcnemar(12, 30), exact_mcnemar(12, 0))
+    assert not found.sign_survives
     assert found.observed == pytest.approx(12 / 32)
 
 
-def test_less_can_be_better() -> None:
-    found = bound([0] * 20, [1] * 20, higher_is_better=False)
-    assert found.verdicts == ("better", "better", "better")
+def test_equivalence_is_tested_with_the_missing_scores_filled_in() -> None:
+    found = bound([1] * 500 + [NAN] * 5, [1] * 505, margin=0.05)
+    for completed, p_equivalence in (
+        ([1] * 500 + [0] * 5, found.p_equivalence_lowest),
+        ([1] * 505, found.p_equivalence_highest),
+    ):
+        pairs = pair_up(completed, [1] * 505)
+        tested = infer_difference(pairs).p_value
+        assert tested is not None
+        expected = margin_tests(
+            float(pairs.differences.mean()), tested, margin=0.05, higher_is_better=True, method="filled in"
+        )
+        assert p_equivalence == expected.p_equivalence
+    assert bound([1, NAN], [1, 1], margin=None).p_equivalence_lowest is None
 
 
 def test_nothing_observed_has_bounds_but_no_conclusion() -> None:
     found = bound([NAN, 1], [1, NAN])
     assert (found.lowest, found.observed, found.highest) == (-0.5, None, 0.5)
-    assert (found.sign_survives, found.verdicts, found.reason) == (None, None, "no pairs")
+    assert (found.sign_survives, found.reason) == (None, "no pairs")
 
 
 def test_no_items_have_no_bounds_of_a_difference() -> None:
@@ -142,7 +158,7 @@ def test_swapping_the_arms_mirrors_the_bounds(rows: list[tuple[float, float]]) -
     assert there.sign_survives == back.sign_survives
 
 
-def test_a_verdict_that_survives_with_nothing_missing_is_the_plain_one() -> None:
+def test_with_nothing_missing_there_is_one_case() -> None:
     found = bound([1] * 10 + [0] * 10, [1] * 10 + [0] * 10)
-    assert found.verdict_survives
     assert found.lowest == found.observed == found.highest == 0
+    assert (found.p_lowest, found.p_highest, found.sign_survives) == (None, None, True)

@@ -14,6 +14,7 @@ from scripts.analysis.score_intervals import tango_interval
 NAN = float("nan")
 binary = st.sampled_from([0.0, 1.0, NAN])
 thirds = st.sampled_from([0.0, 1 / 3, 2 / 3, 1.0, NAN])
+ranges = st.sampled_from([None, (0.0, 1.0)])
 arms = st.lists(st.tuples(binary, binary), max_size=40) | st.lists(st.tuples(thirds, thirds), max_size=40)
 
 
@@ -44,6 +45,7 @@ def test_no_pairs_give_no_number(trial: list[float], baseline: list[float], n_un
         interval_method="none: no pairs",
         test="none: no pairs",
         p_value=None,
+        is_p_floor=False,
         odds_ratio=None,
         equivalence_low=None,
         equivalence_high=None,
@@ -83,6 +85,14 @@ def test_averaged_replicates_get_t_and_sign_flips() -> None:
     effect = compare([1, 2 / 3, 1 / 3, 1], [0, 1 / 3, 2 / 3, 1 / 3])
     assert (effect.interval_method, effect.test) == ("t", "sign-flip permutation")
     assert (effect.n_gained, effect.n_lost, effect.odds_ratio) == (3, 1, None)
+
+
+def test_averaged_replicates_of_a_share_get_a_score_interval() -> None:
+    effect = compare([1, 2 / 3, 1 / 3, 1], [0, 1 / 3, 2 / 3, 1 / 3], bounds=(0, 1))
+    assert (effect.interval_method, effect.test) == (
+        "tango score, effective sample size",
+        "sign-flip permutation",
+    )
 
 
 def test_one_arm_that_is_not_binary_is_enough_for_the_general_test() -> None:
@@ -126,11 +136,11 @@ def test_a_difference_in_the_last_digit_is_no_gain() -> None:
 
 
 def test_an_interval_never_reaches_where_no_difference_can_be() -> None:
-    free = compare([1, 0.9, 0.2], [0, 0.1, 0.3])
-    cut = compare([1, 0.9, 0.2], [0, 0.1, 0.3], bounds=(0, 1))
+    free = compare([2, 1.8, 0.4], [0, 0.2, 0.6])
+    cut = compare([2, 1.8, 0.4], [0, 0.2, 0.6], bounds=(0, 2))
     assert free.high is not None
-    assert free.high > 1
-    assert cut.high == 1.0
+    assert free.high > 2
+    assert cut.high == 2.0
     assert cut.low == free.low
 
 
@@ -152,13 +162,14 @@ def test_wrong_calls_are_refused(trial: Any, baseline: Any, options: dict[str, A
 
 
 @settings(deadline=None)
-@given(rows=arms, seed=st.integers(0, 2**32), is_clustered=st.booleans())
+@given(rows=arms, seed=st.integers(0, 2**32), is_clustered=st.booleans(), bounds=ranges)
 def test_swapping_the_arms_mirrors_the_effect(
-    rows: list[tuple[float, float]], seed: int, is_clustered: bool
+    rows: list[tuple[float, float]], seed: int, is_clustered: bool, bounds: tuple[float, float] | None
 ) -> None:
     trial, baseline = split(rows)
     clusters = np.random.default_rng(seed).integers(0, 10, len(rows)) if is_clustered else None
-    one, other = compare(trial, baseline, clusters), compare(baseline, trial, clusters)
+    one = compare(trial, baseline, clusters, bounds=bounds)
+    other = compare(baseline, trial, clusters, bounds=bounds)
     assert (one.n_gained, one.n_lost) == (other.n_lost, other.n_gained)
     assert (one.test, one.interval_method, one.p_value) == (other.test, other.interval_method, other.p_value)
     for name, mirror in (
@@ -172,16 +183,16 @@ def test_swapping_the_arms_mirrors_the_effect(
 
 
 @settings(deadline=None)
-@given(rows=arms, seed=st.integers(0, 2**32), is_clustered=st.booleans())
+@given(rows=arms, seed=st.integers(0, 2**32), is_clustered=st.booleans(), bounds=ranges)
 def test_the_order_of_items_does_not_matter_to_an_effect(
-    rows: list[tuple[float, float]], seed: int, is_clustered: bool
+    rows: list[tuple[float, float]], seed: int, is_clustered: bool, bounds: tuple[float, float] | None
 ) -> None:
     trial, baseline = split(rows)
     rng = np.random.default_rng(seed)
     clusters = rng.integers(0, 10, len(rows)) if is_clustered else np.arange(len(rows))
     order = rng.permutation(len(rows))
-    one = dataclasses.asdict(compare(trial, baseline, clusters))
-    other = dataclasses.asdict(compare(trial[order], baseline[order], clusters[order]))
+    one = dataclasses.asdict(compare(trial, baseline, clusters, bounds=bounds))
+    other = dataclasses.asdict(compare(trial[order], baseline[order], clusters[order], bounds=bounds))
     for name, value in one.items():
         assert other[name] == (pytest.approx(value, abs=1e-12) if isinstance(value, float) else value), name
 
@@ -211,11 +222,11 @@ def test_copies_of_a_pair_in_its_own_cluster_add_no_evidence(
 
 
 @settings(deadline=None)
-@given(rows=arms.filter(bool))
+@given(rows=arms.filter(bool), bounds=ranges)
 def test_a_pvalue_is_above_zero_and_the_interval_holds_the_difference(
-    rows: list[tuple[float, float]],
+    rows: list[tuple[float, float]], bounds: tuple[float, float] | None
 ) -> None:
-    effect = compare(*split(rows))
+    effect = compare(*split(rows), bounds=bounds)
     if effect.p_value is None or effect.difference is None:
         assert effect.n_pairs == 0
         return

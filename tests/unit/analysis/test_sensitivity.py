@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.analysis.detectable import detectable_by_rule
 from scripts.analysis.pairs import infer_difference, pair_up
-from scripts.analysis.power import needed_items
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.sensitivity import Sensitivity, examine
 
@@ -70,7 +70,7 @@ def test_clustered_pairs_are_averaged_or_left_out() -> None:
     assert found.wilcoxon.method.endswith(", on cluster means")
     assert found.hodges_lehmann.n == 4
     assert found.bootstrap.method == "bca bootstrap of clusters"
-    assert found.non_inferiority.method == "two one-sided tests, wild cluster bootstrap-t"
+    assert found.non_inferiority.method == "two one-sided tests, tango score, effective sample size"
 
 
 def test_without_a_pair_every_number_is_missing_and_every_method_says_why() -> None:
@@ -83,19 +83,27 @@ def test_without_a_pair_every_number_is_missing_and_every_method_says_why() -> N
 
 
 def test_a_run_shows_nothing_smaller_where_nothing_varies() -> None:
-    found = look([1, 0, 1], [1, 0, 1]).detectable_difference
+    found = look([0.5, 0.25, 1], [0.5, 0.25, 1]).detectable_difference
     assert (found.power_80, found.power_90, found.method) == (None, None, "none: no variation")
 
 
-def test_the_detectable_difference_is_the_one_that_needs_as_many_items() -> None:
+def test_the_detectable_difference_is_that_of_the_verdicts_rule() -> None:
     rng = np.random.default_rng(6)
     trial, baseline = rng.integers(0, 2, (2, 400)).astype(float)
-    found = look(trial, baseline).detectable_difference
-    assert found.power_80 is not None
-    assert found.power_90 is not None
-    variance = float(np.var(trial - baseline, ddof=1))
-    for difference, power in ((found.power_80, 0.8), (found.power_90, 0.9)):
-        assert needed_items(difference, power=power, item_variance=variance, trial_variance=0) == 400
+    found = [
+        look(trial, baseline, n_tests=n, adjustment=how) for n, how in ((1, "holm"), (9, "none"), (9, "holm"))
+    ]
+    alone, unadjusted, in_family = (one.detectable_difference for one in found)
+    expected = detectable_by_rule(pair_up(trial, baseline), alpha=0.05, power=0.8)
+    assert (alone.power_80, alone.method) == expected
+    assert alone == unadjusted
+    assert in_family.power_80 == detectable_by_rule(pair_up(trial, baseline), alpha=0.05 / 9, power=0.8)[0]
+
+
+def test_too_few_resamples_for_a_large_family_could_have_shown_nothing() -> None:
+    values = np.random.default_rng(7).integers(0, 4, (2, 60)) / 3
+    found = look(*values, n_tests=20, resamples=200).detectable_difference
+    assert (found.power_80, found.method) == (None, "none: 200 resamples are too few for this level")
 
 
 def test_without_a_margin_there_is_no_margin_test() -> None:

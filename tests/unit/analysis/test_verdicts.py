@@ -1,24 +1,27 @@
 import pytest
 
-from scripts.analysis.verdicts import VERDICT_RULE, unbalanced_reason, verdict
+from scripts.analysis.verdicts import (
+    VERDICT_RULE,
+    Missing,
+    Verdict,
+    common_verdict,
+    unbalanced_reason,
+    verdict,
+)
 
 
 def judge(
     difference: float | None,
     p_value: float | None,
-    low: float | None = None,
-    high: float | None = None,
+    p_equivalence: float | None = None,
     *,
-    margin: float | None = 0.02,
     higher_is_better: bool = True,
 ) -> str:
     return verdict(
         difference=difference,
         p_value=p_value,
+        p_equivalence=p_equivalence,
         confidence_level=0.95,
-        equivalence_low=low,
-        equivalence_high=high,
-        margin=margin,
         higher_is_better=higher_is_better,
     )
 
@@ -30,105 +33,89 @@ def judge(
 def test_a_significant_difference_is_judged_in_the_direction_of_the_metric(
     difference: float, higher_is_better: bool, word: str
 ) -> None:
-    assert judge(difference, 0.01, 0.05, 0.15, higher_is_better=higher_is_better) == word
+    assert judge(difference, 0.01, 0.9, higher_is_better=higher_is_better) == word
 
 
 def test_a_pvalue_at_the_level_is_not_significant() -> None:
     # 1 - 0.95 is 0.050000000000000044, which a plain comparison would pass.
-    assert judge(0.1, 0.05, 0.05, 0.15) == "inconclusive"
-    assert judge(0.1, 0.0499, 0.05, 0.15) == "better"
-
-
-def test_an_interval_within_the_margin_is_equivalent() -> None:
-    assert judge(0.001, 0.6, -0.01, 0.012) == "equivalent"
-
-
-@pytest.mark.parametrize(("low", "high"), [(-0.02, 0.01), (-0.01, 0.02), (-0.03, 0.01), (-0.01, 0.5)])
-def test_an_interval_that_touches_the_margin_is_inconclusive(low: float, high: float) -> None:
-    assert judge(0.001, 0.6, low, high) == "inconclusive"
+    assert judge(0.1, 0.05) == "inconclusive"
+    assert judge(0.1, 0.0499) == "better"
+    assert judge(0.0, 1.0, 0.05) == "inconclusive"
+    assert judge(0.0, 1.0, 0.0499) == "equivalent"
 
 
 def test_significance_goes_before_equivalence() -> None:
-    assert judge(0.01, 0.001, 0.005, 0.015) == "better"
-
-
-def test_without_a_margin_nothing_is_equivalent() -> None:
-    assert judge(0.0, 1.0, -1e-9, 1e-9, margin=None) == "inconclusive"
+    assert judge(0.01, 0.001, 0.001) == "better"
 
 
 @pytest.mark.parametrize(
-    ("difference", "p_value", "low", "high"),
-    [(None, None, None, None), (0.5, None, None, None), (0.0, 1.0, None, None), (None, 0.01, None, None)],
+    ("difference", "p_value", "p_equivalence"),
+    [(None, None, None), (0.5, None, None), (0.0, 1.0, None), (None, 0.01, None)],
 )
 def test_without_numbers_the_verdict_is_inconclusive(
-    difference: float | None, p_value: float | None, low: float | None, high: float | None
+    difference: float | None, p_value: float | None, p_equivalence: float | None
 ) -> None:
-    assert judge(difference, p_value, low, high) == "inconclusive"
-
-
-@pytest.mark.parametrize("margin", [0.0, -0.1, float("nan")])
-def test_a_margin_that_is_none_is_refused(margin: float) -> None:
-    with pytest.raises(ValueError, match="above 0"):
-        judge(0.1, 0.01, margin=margin)
+    assert judge(difference, p_value, p_equivalence) == "inconclusive"
 
 
 def test_the_rule_in_words_takes_the_numbers_of_the_run() -> None:
-    text = VERDICT_RULE.format(significance_level=0.05, equivalence_level=0.9, margin=0.02)
+    text = VERDICT_RULE.format(significance_level=0.05, margin=0.02)
     assert "is below 0.05" in text
-    assert "the 90% interval of the difference lies strictly between -0.02 and +0.02" in text
+    assert "against a difference of 0.02" in text
 
 
 @pytest.mark.parametrize(
-    ("worst_case", "expected"),
+    ("verdicts", "expected"),
     [
-        (None, "inconclusive"),
-        ((0.01, 0.3), "better"),
-        ((-0.3, -0.01), "inconclusive"),
-        ((0.0, 0.3), "inconclusive"),
+        (("better", "better", "better"), "better"),
+        (("equivalent", "equivalent", "equivalent"), "equivalent"),
+        (("inconclusive", "better", "better"), "inconclusive"),
+        (("worse", "better", "better"), "inconclusive"),
+        (("equivalent", "equivalent", "better"), "inconclusive"),
     ],
 )
-def test_an_unbalanced_comparison_needs_its_worst_case_to_be_significant(
-    worst_case: tuple[float, float] | None, expected: str
+def test_only_a_verdict_that_holds_in_every_case_stands(
+    verdicts: tuple[Verdict, ...], expected: Verdict
 ) -> None:
-    def judge(*, is_unbalanced: bool) -> str:
-        return verdict(
-            difference=0.1,
-            p_value=0.001,
-            confidence_level=0.95,
-            equivalence_low=0.05,
-            equivalence_high=0.15,
-            margin=0.02,
-            higher_is_better=True,
-            is_unbalanced=is_unbalanced,
-            worst_case=worst_case,
-        )
-
-    assert judge(is_unbalanced=True) == expected
-    assert judge(is_unbalanced=False) == "better"
+    assert common_verdict(verdicts) == expected
 
 
-@pytest.mark.parametrize(
-    ("worst_case", "expected"),
-    [(None, "inconclusive"), ((-0.015, 0.015), "equivalent"), ((-0.015, 0.03), "inconclusive")],
-)
-def test_an_unbalanced_comparison_needs_its_worst_case_to_be_equivalent(
-    worst_case: tuple[float, float] | None, expected: str
+NOTHING = Missing(1000, 0)
+
+
+def test_nothing_missing_is_balanced() -> None:
+    assert unbalanced_reason(Missing(0, 0), Missing(0, 0), max_unpaired=0.0) is None
+    assert unbalanced_reason(NOTHING, NOTHING, max_unpaired=0.0, reach=(0, 0, 0), margin=0.02) is None
+
+
+@pytest.mark.parametrize(("n_missing", "is_unbalanced"), [(20, False), (21, True), (1000, True)])
+def test_a_larger_share_than_allowed_on_one_side_is_unbalanced(
+    n_missing: int, *, is_unbalanced: bool
 ) -> None:
-    word = verdict(
-        difference=0.001,
-        p_value=0.8,
-        confidence_level=0.95,
-        equivalence_low=-0.01,
-        equivalence_high=0.01,
-        margin=0.02,
-        higher_is_better=True,
-        is_unbalanced=True,
-        worst_case=worst_case,
+    missing = Missing(1000, n_missing)
+    for arms in ((missing, NOTHING), (NOTHING, missing)):
+        assert (unbalanced_reason(*arms, max_unpaired=0.02) is not None) is is_unbalanced
+
+
+def test_a_share_is_that_of_one_side_and_not_of_both_together() -> None:
+    assert unbalanced_reason(Missing(100, 2), Missing(100, 2), max_unpaired=0.02) is None
+
+
+def test_few_missing_scores_matter_where_they_could_move_the_difference_by_the_margin() -> None:
+    arms = Missing(1000, 20), NOTHING
+    said = unbalanced_reason(*arms, max_unpaired=0.05, reach=(0.08, 0.1, 0.1), margin=0.02)
+    assert said is not None
+    assert said.endswith("which could move the difference by 0.02 (the margin is 0.02)")
+    assert unbalanced_reason(*arms, max_unpaired=0.05, reach=(0.081, 0.1, 0.1), margin=0.02) is None
+    assert unbalanced_reason(*arms, max_unpaired=0.05, reach=(0.08, 0.1, 0.1), margin=None) is None
+
+
+@pytest.mark.parametrize("reach", [(-0.001, 0.005, 0.006), (0.0, 0.005, 0.006), (-0.006, -0.005, 0.0)])
+def test_few_missing_scores_matter_where_they_could_move_the_difference_across_zero(
+    reach: tuple[float, float, float],
+) -> None:
+    said = unbalanced_reason(NOTHING, Missing(1000, 6), max_unpaired=0.05, reach=reach, margin=0.02)
+    assert (
+        said
+        == "6 of 1,000 requests of the baseline have no score, which could move the difference across zero"
     )
-    assert word == expected
-
-
-def test_no_item_at_all_is_not_unbalanced() -> None:
-    assert unbalanced_reason(0, 0, max_error_rate=0.05) is None
-    assert unbalanced_reason(0, 3, max_error_rate=0.05) is not None
-    assert unbalanced_reason(0, 3, max_error_rate=1.0) is None

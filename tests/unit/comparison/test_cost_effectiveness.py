@@ -51,7 +51,11 @@ class Run:
         write_outcomes(folder / "parse" / "outcomes.parquet", rows)
         frame = pd.DataFrame({"item_id": [f"q{n}" for n in range(4)], "correct": correct})
         frame = frame.assign(
-            dataset="d", replicate=0, outcome="answered", **dict.fromkeys(NAMES[1:], math.nan)
+            dataset="d",
+            replicate=0,
+            request_key=None,
+            outcome="answered",
+            **dict.fromkeys(NAMES[1:], math.nan),
         )
         path = folder / "score" / "scores.parquet"
         path.parent.mkdir()

@@ -90,7 +90,8 @@ def test_an_effect_is_the_difference_over_the_items_that_both_answered(bench):
 
 def test_effects_are_given_where_the_metric_applies_only(bench):
     stats = bench.stats(rows([1] * 8), rows([0] * 8))
-    assert {(e["dataset"], e["metric"]) for e in stats["effects"]} == {("all", "correct"), ("d", "correct")}
+    named = {(e["dataset"], e["metric"]) for e in stats["effects"]}
+    assert named == {(name, metric) for name in ("all", "d") for metric in ("correct", "characters")}
 
 
 def test_nothing_answered_is_no_effect_rather_than_a_crash(bench):
@@ -154,7 +155,7 @@ def test_few_clusters_get_the_interval_for_few_clusters(tmp_path):
     bench = Bench(tmp_path, {"d": list("aabbccdd")})
     stats = bench.stats(rows([1, 1, 1, 1, 0, 1, 1, 1]), rows([0, 1, 0, 1, 1, 0, 0, 1]))
     assert stats["metrics"]["correct"]["method"] == "wilson, effective sample size"
-    assert effect_of(stats)["interval_method"] == "wild cluster bootstrap-t"
+    assert effect_of(stats)["interval_method"] == "tango score, effective sample size"
 
 
 def test_the_worst_case_counts_what_was_not_answered(bench):

@@ -27,7 +27,7 @@ def test_the_paragraph_names_every_setting_of_the_run():
         "Intervals are at 95\N{NO-BREAK SPACE}%: of means wilson, t, of differences tango score.",
         "Tests are two-sided: exact McNemar.",
         "Holm adjustment",
-        "between -0.02 and +0.02",
+        "a difference of 0.02",
         "10,000 resamples, seed 20250101",
         "packaged price table, as of 2025-01-01",
         "Run prompt-study, with trialmake 0.1.0, python 3.11.7, scipy 1.17.1",

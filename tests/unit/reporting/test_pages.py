@@ -21,8 +21,7 @@ def test_a_run_page_says_in_words_what_was_found(results):
 
     assert_runs_only_its_own_scripts(page)
     assert (
-        "gpt-4.1-mini-stepwise answers 8.9 points more questions correctly than gpt-4.1-mini-control"
-        in page.text
+        "gpt-4.1-mini-stepwise scores an estimated 8.9 points higher than gpt-4.1-mini-control" in page.text
     )
     assert "95 % CI 6.9 to 10.8, Holm p < 0.0001, 1,919 paired questions" in page.text
     assert "../trials/gpt-4.1-mini-stepwise/report/report.html" in page.values("href")
@@ -35,10 +34,10 @@ def test_a_run_page_names_every_setting(results):
         "arithmetic: numeric",
         "every item counts once",
         "10,000 resamples, seed 20250101",
-        "Holm adjustment over the effects of all trials on Correct",
+        "Holm adjustment within a family: all effects on Correct",
         "exact McNemar",
         "tango score",
-        "lies strictly between -0.02 and +0.02",
+        "against a difference of 0.02",
         "scipy 1.17.1",
         "packaged price table, as of 2025-01-01",
     ):
@@ -124,7 +123,7 @@ def test_what_is_not_there_is_a_dash_and_never_zero():
         assert "—" in page.text
         assert "no price for small-2025" in page.text
     assert "treatment could not be compared with control" in run.text
-    assert "treatment control not compared: no pairs 100 100 missing 100 missing" in run.text
+    assert "treatment control not compared: no pairs 100 100 of 100 requests 100 of 100 requests" in run.text
 
 
 def test_nan_in_a_file_is_a_dash_too():
@@ -157,13 +156,13 @@ def test_a_trial_without_baseline_and_cost_has_a_page():
 
 
 def test_pairs_that_fell_out_are_counted_with_the_reason():
-    row = {**synthetic.effect(0.02), "n_unpaired": 7}
+    row = {**synthetic.effect(0.02), "n_unpaired": 7, "requests": synthetic.requests(7)}
     result = synthetic.result("t", baseline="c", effects=[row])
     run = Page(render_run_page(synthetic.run_page([result]))).text
     trial = Page(render_trial_page(synthetic.trial_page(result))).text
 
-    assert "if one of the two trials has no score for it" in run
-    assert "t c 100 7 none none" in run
+    assert "if one of the two trials has no score for any of its replicates" in run
+    assert "t c 100 7 7 of 100 requests none" in run
     assert "7 questions left out, because at least one of the two trials has no score for them" in trial
 
 

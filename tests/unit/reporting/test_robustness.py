@@ -7,7 +7,7 @@ import pytest
 
 from scripts.reporting.pages import render_run_page, render_trial_page
 from scripts.reporting.robustness import checks, headline_note
-from scripts.reporting.summary import build_summary
+from scripts.reporting.summary import Together, build_summary
 from scripts.reporting.tables import interval, p_words, percent, points
 from tests.fakes import synthetic_reports as synthetic
 from tests.fakes.report_pages import Page, assert_runs_only_its_own_scripts
@@ -56,23 +56,16 @@ def test_what_does_not_apply_is_one_line_and_no_row():
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "survives", "said"),
-    [
-        (("better", "better", "better"), True, "better in every case"),
-        (
-            ("worse", "better", "better"),
-            False,
-            "worse at the lowest, better as observed, better at the highest",
-        ),
-    ],
+    ("survives", "said"), [(True, "the sign is the same throughout"), (False, "the sign may change")]
 )
-def test_the_worst_case_says_whether_the_verdict_survives(verdicts, survives, said):
+def test_the_worst_case_says_whether_the_sign_survives(survives, said):
     effect = examined_effect(n_missing=4)
-    effect["sensitivity"]["worst_case"] |= {"verdicts": verdicts, "verdict_survives": survives}
+    effect["sensitivity"]["worst_case"] |= {"sign_survives": survives, "p_lowest": 0.2, "p_highest": 0.01}
 
     answers, _ = _answers(effect)
 
-    assert answers["Whatever the missing answers were (4 questions of 60)?"].endswith(said)
+    answer = answers["Whatever the missing answers were (4 questions of 60)?"]
+    assert answer.endswith(f"{said}; p = 0.200 at the lowest, p = 0.010 at the highest")
 
 
 def test_an_effect_without_other_methods_has_no_table():
@@ -91,7 +84,7 @@ def test_an_unbalanced_finding_says_what_the_missing_answers_could_have_been():
 
     text = Page(render_run_page(_run(effect))).text
 
-    assert "Unbalanced: 12 of 60 items have no pair" in text
+    assert "Unbalanced: 12 of 60 requests of the trial have no score" in text
     assert f"is between {points(worst['lowest'])} and {points(worst['highest'])} points" in text
 
 
@@ -145,7 +138,7 @@ def test_all_trials_at_once_are_one_sentence():
     test = {"dataset": "all", "metric": "correct", "n_trials": 3, "n_items": 90, "n_incomplete": 2}
     test |= {"n_clusters": 90, "statistic": 9.5, "df": 2, "p_value": 0.0087, "method": "cochran's q"}
     results = [synthetic.result(name) for name in "abc"]
-    summary = build_summary(results, run_id="r", confidence_level=0.95, omnibus=[test])
+    summary = build_summary(results, run_id="r", confidence_level=0.95, together=Together(omnibus=[test]))
 
     def said(**changes):
         page = dataclasses.replace(

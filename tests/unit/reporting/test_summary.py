@@ -5,11 +5,10 @@ import json
 import pytest
 
 from scripts.reporting.summary import (
+    Together,
     TrialResult,
     build_summary,
     effect_rows,
-    leaderboard_columns,
-    leaderboard_rows,
 )
 from scripts.reporting.tables import csv_text
 from tests.fakes import synthetic_reports as synthetic
@@ -44,34 +43,41 @@ def test_benjamini_hochberg_runs_its_minimum_from_the_largest_p_value():
     assert pytest.approx([0.187, 3e-8, 0.03]) == [effect["p_adjusted"] for effect in effects]
 
 
-def test_each_dataset_is_a_family_of_its_own():
+def test_all_datasets_together_and_each_are_one_family():
     results = _with_effects(
-        [synthetic.effect(0.02), synthetic.effect(0.03, dataset="a"), synthetic.effect(0.01, dataset="b")],
-        [synthetic.effect(0.01), synthetic.effect(0.04, dataset="a")],
+        [synthetic.effect(0.02), synthetic.effect(0.03, dataset="a"), synthetic.effect(0.001, dataset="b")],
+        [synthetic.effect(0.01), synthetic.effect(0.04, dataset="a"), synthetic.effect(0.9, dataset="b")],
     )
 
-    seen = [(row["dataset"], row["p_adjusted"]) for row in _summary(results)["effects"]]
+    effects = _summary(results)["effects"]
 
-    assert [
-        ("all", 0.02),
-        ("a", pytest.approx(0.06)),
-        ("b", 0.01),
-        ("all", 0.02),
-        ("a", pytest.approx(0.06)),
-    ] == seen
+    # R: p.adjust(c(0.02, 0.03, 0.001, 0.01, 0.04, 0.9), "holm")
+    expected = [0.08, 0.09, 0.006, 0.05, 0.09, 0.9]
+    assert [row["p_adjusted"] for row in effects] == pytest.approx(expected)
+    assert {row["n_family"] for row in effects} == {6}
 
 
-def test_metrics_of_the_family_are_adjusted_together_and_others_are_left_alone():
+def test_the_only_dataset_counts_once():
+    results = _with_effects(*[[synthetic.effect(p), synthetic.effect(p, dataset="a")] for p in (0.01, 0.03)])
+
+    effects = _summary(results)["effects"]
+
+    assert [row["p_adjusted"] for row in effects] == [0.02, 0.02, 0.03, 0.03]
+    assert {row["n_family"] for row in effects} == {2}
+
+
+def test_metrics_of_the_family_are_adjusted_together_and_the_others_among_themselves():
     rows = [
         synthetic.effect(0.01),
         synthetic.effect(0.03, metric="f1"),
+        synthetic.effect(0.02, metric="false_answer"),
         synthetic.effect(0.0001, metric="abstained"),
     ]
 
     effects = _summary(_with_effects(rows), family=("correct", "f1"))["effects"]
 
-    assert [effect["p_adjusted"] for effect in effects] == [0.02, 0.03, None]
-    assert [effect["adjustment"] for effect in effects] == ["holm", "holm", "none"]
+    assert [effect["p_adjusted"] for effect in effects] == [0.02, 0.03, 0.02, 0.0002]
+    assert [effect["family"] for effect in effects] == ["declared"] * 2 + ["exploratory"] * 2
 
 
 def test_an_effect_without_a_p_value_does_not_count_in_the_family():
@@ -92,67 +98,109 @@ def test_the_verdict_is_given_by_the_adjusted_p_value():
 
 
 @pytest.mark.parametrize(
-    ("metric", "expected"), [("correct", "better"), ("f1", "better"), ("false_answer", "worse")]
+    ("better", "expected"), [("higher", "better"), ("lower", "worse"), ("none", "inconclusive")]
 )
-def test_more_false_answers_are_worse(metric, expected):
-    results = _with_effects([synthetic.effect(0.001, metric=metric, difference=0.1)])
+def test_the_direction_of_the_metric_decides_the_verdict(better, expected):
+    results = _with_effects([{**synthetic.effect(0.001, metric="own", difference=0.1), "better": better}])
 
     assert expected == _summary(results)["effects"][0]["verdict"]
 
 
-def test_without_a_margin_nothing_is_equivalent():
-    row = {**synthetic.effect(0.9, difference=0.0), "equivalence_low": -0.01, "equivalence_high": 0.01}
+def test_equivalence_is_adjusted_within_the_family():
+    rows = [synthetic.effect(0.9, difference=0.0, p_equivalence=p) for p in (0.03, 0.04)]
 
-    assert _summary(_with_effects([row]))["effects"][0]["verdict"] == "equivalent"
-    assert _summary(_with_effects([row]), margin=None)["effects"][0]["verdict"] == "inconclusive"
+    alone = _summary(_with_effects(rows[:1]))["effects"]
+    both = _summary(_with_effects(*[[row] for row in rows]))["effects"]
+
+    assert [row["verdict"] for row in alone] == ["equivalent"]
+    assert [row["p_equivalence_adjusted"] for row in both] == [0.06, 0.06]
+    assert [row["verdict"] for row in both] == ["inconclusive"] * 2
 
 
 def test_the_summary_has_the_fields_of_the_contract():
     summary = _summary([synthetic.result("control"), *_with_effects([synthetic.effect(0.01)])])
 
-    assert list(summary) == ["schema_version", "run_id", "confidence_level", "trials", "effects", "omnibus"]
+    assert list(summary) == [
+        "schema_version",
+        "run_id",
+        "confidence_level",
+        "trials",
+        "effects",
+        "omnibus",
+        "leaderboard",
+        "design",
+    ]
     trial = summary["trials"][0]
     assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]
     assert {"n_items", "n_requests", "outcomes", "metrics", "by_dataset", "cost_usd"} <= set(trial)
     assert set(trial["analyses"]) == {"variance", "selective", "bounds"}
     assert list(synthetic.OUTCOMES) == list(trial["outcomes"])
-    assert {"mean", "low", "high", "method", "n", "n_clusters"} == set(trial["metrics"]["correct"])
+    described = {"better", "is_share", "unit"}
+    contract = {"mean", "low", "high", "method", "n", "n_clusters"}
+    assert contract | described == set(trial["metrics"]["correct"])
     contract = (
         "trial baseline dataset metric n_pairs n_gained n_lost difference low high interval_method test"
     )
     contract += " p_value p_adjusted adjustment odds_ratio verdict"
     added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
+    added += " better is_share unit simultaneous is_p_floor n_questions requests"
+    added += " family n_family p_equivalence p_equivalence_adjusted verdicts"
     assert {*contract.split(), *added.split()} == set(summary["effects"][0])
 
 
-def test_a_comparison_with_too_few_pairs_has_no_significant_verdict():
-    row = {**synthetic.effect(0.001), "n_pairs": 90, "n_unpaired": 10}
+def _missing(n, *, p_lowest, p_highest, p_value=0.001):
+    worst = {"n_incomplete": n, "lowest": 0.05 - n / 100, "observed": 0.05, "highest": 0.05 + n / 100}
+    worst |= {"p_lowest": p_lowest, "p_highest": p_highest, "low": None, "high": None}
+    arms = {"trial": {"n_requests": 100, "n_without_score": n}}
+    arms["baseline"] = {"n_requests": 100, "n_without_score": 0}
+    return {**synthetic.effect(p_value), "requests": arms, "sensitivity": {"worst_case": worst}}
+
+
+def test_requests_without_a_score_make_a_comparison_unbalanced():
+    row = _missing(10, p_lowest=0.9, p_highest=0.0001)
 
     (effect,) = _summary(_with_effects([row]))["effects"]
 
     assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
-    reason = "10 of 100 items have no pair, which is more than max_error_rate (5%)"
+    reason = "10 of 100 requests of the trial have no score, which is more than max_unpaired (2%)"
     assert effect["unbalanced_reason"] == reason
-    (allowed,) = _summary(_with_effects([row]), max_error_rate=0.1)["effects"]
-    assert (allowed["unbalanced"], allowed["unbalanced_reason"]) == (False, None)
-    assert allowed["verdict"] == "better"
+    (allowed,) = _summary(_with_effects([row]), max_unpaired=0.1)["effects"]
+    assert "could move the difference" in allowed["unbalanced_reason"]
+    assert allowed["verdict"] == "inconclusive"
 
 
-@pytest.mark.parametrize(("worst_case", "verdict"), [((0.01, 0.2), "better"), ((-0.01, 0.2), "inconclusive")])
-def test_the_worst_case_can_bear_an_unbalanced_verdict_out(worst_case, verdict):
-    bounds = dict(zip(("low", "high"), worst_case, strict=True))
-    row = {**synthetic.effect(0.001), "n_unpaired": 10, "sensitivity": {"worst_case": bounds}}
+@pytest.mark.parametrize(("p_lowest", "verdict"), [(0.04, "better"), (0.06, "inconclusive")])
+@pytest.mark.parametrize("n", [1, 3])
+def test_whatever_is_missing_the_worst_case_must_bear_the_verdict_out(n, p_lowest, verdict):
+    row = _missing(n, p_lowest=p_lowest, p_highest=0.0001)
 
     (effect,) = _summary(_with_effects([row]))["effects"]
 
-    assert (effect["unbalanced"], effect["verdict"]) == (True, verdict)
-    assert effect["sensitivity"] == {"worst_case": bounds}
+    assert effect["verdict"] == verdict
+    assert effect["verdicts"] == {"lowest": verdict, "observed": "better", "highest": "better"}
+
+
+def test_the_worst_cases_of_a_family_are_adjusted_together():
+    rows = [_missing(1, p_lowest=p, p_highest=0.0001) for p in (0.03, 0.04)]
+
+    assert [row["verdict"] for row in _summary(_with_effects(*[[row] for row in rows]))["effects"]] == [
+        "inconclusive",
+        "inconclusive",
+    ]
+
+
+def test_a_comparison_with_missing_scores_and_no_worst_case_has_no_verdict():
+    row = {**_missing(10, p_lowest=0.9, p_highest=0.9), "sensitivity": None}
+
+    (effect,) = _summary(_with_effects([row]))["effects"]
+
+    assert (effect["unbalanced"], effect["verdict"]) == (True, "inconclusive")
 
 
 def test_the_tests_of_all_trials_stand_in_the_summary():
     test = {"dataset": "all", "metric": "correct", "p_value": 0.2}
 
-    assert _summary([synthetic.result("control")], omnibus=[test])["omnibus"] == [test]
+    assert _summary([synthetic.result("control")], together=Together(omnibus=[test]))["omnibus"] == [test]
 
 
 def test_no_number_that_json_cannot_hold_gets_into_the_summary():
@@ -202,52 +250,6 @@ def test_an_unknown_cost_stays_unknown_with_its_reason():
 def test_what_does_not_belong_together_is_refused(results, message):
     with pytest.raises(ValueError, match=message):
         _summary(results)
-
-
-def _scored(trial, mean, cost=0.42, **changes):
-    own = {**synthetic.stats(trial)["metrics"], "correct": synthetic.metric(mean)}
-    return TrialResult(
-        synthetic.factors(prompt=trial),
-        synthetic.stats(trial, metrics=own, **changes),
-        synthetic.costs(trial, cost),
-    )
-
-
-def test_the_leaderboard_starts_with_the_best_and_ends_with_the_unknown():
-    results = [_scored("none", None), _scored("zero", 0.0), _scored("best", 0.9), _scored("mid", 0.4)]
-
-    rows = leaderboard_rows(_summary(results))
-
-    assert [row["trial"] for row in rows] == ["best", "mid", "zero", "none"]
-
-
-def test_the_leaderboard_has_the_factors_that_are_set_and_counts_what_failed():
-    outcomes = {"answered": 80, "truncated": 5, "refused": 4, "errored": 6, "expired": 3, "missing": 2}
-    summary = _summary([_scored("t", 0.5, outcomes=outcomes)])
-
-    columns, (row,) = leaderboard_columns(summary), leaderboard_rows(summary)
-
-    assert columns[:6] == ["trial", "model", "prompt", "temperature", "replicates", "n_items"]
-    assert (row["failed"], row["truncated"], row["refused"]) == (11, 5, 4)
-    assert (row["correct"], row["f1"], row["false_answer"]) == (0.5, 0.6, None)
-
-
-@pytest.mark.parametrize(
-    ("mean", "cost", "n_requests", "expected"),
-    [
-        (0.5, 1.0, 100, 0.02),
-        (0.5, 1.0, 300, 1 / 150),
-        (0.0, 1.0, 100, None),
-        (0.5, None, 100, None),
-        (None, 1, 100, None),
-    ],
-)
-def test_cost_per_correct_answer_counts_replicates_and_is_unknown_without_one(
-    mean, cost, n_requests, expected
-):
-    (row,) = leaderboard_rows(_summary([_scored("t", mean, cost, n_requests=n_requests)]))
-
-    assert expected == (row["cost_per_correct_usd"] and pytest.approx(row["cost_per_correct_usd"]))
 
 
 def test_effects_become_flat_rows_with_empty_cells_for_what_is_not_there():

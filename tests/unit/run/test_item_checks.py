@@ -60,6 +60,26 @@ def test_a_field_that_is_nearly_one_of_a_datasets_own_is_a_warning(experiment: S
     assert warnings(experiment) == []
 
 
+def test_options_that_become_one_text_are_a_warning_once_for_a_dataset(experiment: SmallExperiment) -> None:
+    with_field(experiment, choices=["Paris", "Rome", "ROME!"], answers=["Paris"])
+    (said,) = warnings(experiment)
+    assert said.startswith(f"quiz.jsonl, item {ITEMS[0]['id']!r}: 'Rome' and 'ROME!' become the same text")
+    assert f"; {len(ITEMS)} items have such texts" in said
+    with_field(experiment, choices=["C++", "C#", "C"], answers=["C"])
+    assert warnings(experiment) == []
+
+
+def test_accepted_answers_that_only_squad_takes_for_one_text_are_a_warning(
+    experiment: SmallExperiment,
+) -> None:
+    with_field(experiment, answers=["-5", "5", "five", "Five."])
+    assert warnings(experiment) == []
+    scorer = {"name": "short_answer", "squad": True}
+    settings = experiment.load(datasets={"quiz": {"path": "quiz.jsonl", "scorer": scorer}})
+    (said,) = map(str, check_settings(settings))
+    assert "'-5' and '5' become the same text when answers are compared" in said
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -51,7 +51,7 @@ def changed(experiment: SmallExperiment, **changes: Any) -> set[str]:
         ({"stats": {"equivalence_margin": 0.05}}, {"stats", "report"}),
         ({"stats": {"subgroups": ["topic"]}}, {"stats", "report"}),
         ({"seed": 5}, {"build", "stats", "report"}),  # a simulated respondent draws from it too
-        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs"}),
+        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs", "stats"}),
         ({"datasets": {"quiz": {"path": "quiz.jsonl", "scorer": "numeric"}}}, {"score"}),
         ({"sampling": {"max_tokens": 64}}, {"build", "report"}),
     ],
@@ -62,9 +62,8 @@ def test_a_changed_key_makes_only_its_own_phases_run_again(
     assert changed(experiment, **changes) == phases
 
 
-def test_only_the_runs_report_hangs_on_what_share_may_fail(experiment: SmallExperiment) -> None:
-    here, there = experiment.load(), experiment.load(max_error_rate=0.5)
-    assert made_from(here, "report", "") != made_from(there, "report", "")
+def test_only_reports_hang_on_what_share_may_be_unpaired(experiment: SmallExperiment) -> None:
+    assert changed(experiment, stats={"max_unpaired": 0.5}) == {"report"}
 
 
 def test_the_same_rates_on_another_day_leave_costs_alone_and_other_rates_do_not(

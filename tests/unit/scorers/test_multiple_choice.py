@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.records import Item
-from scripts.scorers.base import Score
+from scripts.scorers.base import NO_TEXT, UNREAD, Score
 from scripts.scorers.multiple_choice import MultipleChoice
 
 CHOICES = ("Rome", "Paris", "New York", "New York City")
@@ -17,10 +17,16 @@ ITEMS = {letter: Item("q1", "Which city?", (letter,), choices=CHOICES) for lette
 
 
 def chosen(text: str, items: dict[str, Item] = ITEMS) -> str | None:
-    """Find the letter that a reply is right for; None if it is right for none."""
-    right = [letter for letter, item in items.items() if MultipleChoice().score(text, item).correct]
+    """Find the letter that a reply is right for; "-" if it is wrong for all, None if it is unread."""
+    scores = {letter: MultipleChoice().score(text, item) for letter, item in items.items()}
+    right = [letter for letter, score in scores.items() if score.correct == 1.0]
     assert len(right) <= 1
-    return right[0] if right else None
+    assert len({(score.unread, score.read) for score in scores.values()}) == 1
+    if scores["B"].unread:
+        assert not right
+        assert scores["B"].read is None
+        return None
+    return right[0] if right else "-"
 
 
 @pytest.mark.parametrize(
@@ -55,12 +61,12 @@ def chosen(text: str, items: dict[str, Item] = ITEMS) -> str | None:
         ("B\n\nThe Seine flows there.", "B"),
         ("The Seine flows there.\n\nB", "B"),
         ("A dog would know.\r\n(B)\r\n", "B"),
-        ("E", None),  # no such option
-        ("E) Paris", None),
-        ("B) Rome", None),  # letter and text contradict each other
+        ("E", "-"),  # no such option
+        ("E) Paris", "-"),
+        ("B) Rome", "-"),  # letter and text contradict each other
         ("A) Rome\nB) Paris", None),  # which of them?
-        ("B, C", None),
-        ("A or B", None),
+        ("B, C", "-"),
+        ("A or B", "-"),
         ("A city on the Seine", None),  # the article
         ("I would say that a B movie is set there", None),
         ("It is Paris, I think", None),
@@ -96,13 +102,13 @@ def test_a_reply_names_an_option(text: str, expected: str | None) -> None:
         ("Answer: A? No.\nANSWER: B", "B"),  # the last marker
         ("ANSWER: B\nI hope that the answer is helpful.", "B"),  # the last that can be read
         ("A is tempting.\nThe answer is B.\nC is not.", "B"),
-        ("Answer: A\nNo, the answer is A or B", None),
+        ("Answer: A\nNo, the answer is A or B", "-"),
         ("The answer is a city on the Seine", None),  # the article
         ("The answer is not A", None),
-        ("The answer is A and B", None),
-        ("The answer is A/B", None),
-        ("The answer is A, B or C", None),
-        ("The answer is E", None),
+        ("The answer is A and B", "-"),
+        ("The answer is A/B", "-"),
+        ("The answer is A, B or C", "-"),
+        ("The answer is E", "-"),
         ("The answer is", None),
     ],
 )
@@ -134,12 +140,16 @@ def test_without_options_letters_and_accepted_texts_can_be_read() -> None:
     assert MultipleChoice().score("(paris)", Item("q1", "Which?", ("Paris",))).correct == 1.0
 
 
-def test_what_cannot_be_read_is_wrong_and_what_abstains_says_so() -> None:
-    assert MultipleChoice().score("Hm, cities", ITEMS["B"]) == Score(0.0, math.nan, 0.0, math.nan, math.nan)
-    assert MultipleChoice().score("I don't know.", ITEMS["B"]) == Score(
-        0.0, math.nan, 1.0, math.nan, math.nan
-    )
-    assert MultipleChoice().score("A", ITEMS["A"]) == Score(1.0, math.nan, 0.0, math.nan, math.nan)
+def test_what_cannot_be_read_is_unread_and_what_abstains_says_so() -> None:
+    assert MultipleChoice().score("Hm, cities", ITEMS["B"]) == UNREAD
+    abstained = MultipleChoice().score("I don't know.", ITEMS["B"])
+    assert (abstained.correct, abstained.abstained, abstained.read) == (0.0, 1.0, "I don't know.")
+    assert MultipleChoice().score("A", ITEMS["A"]) == Score(1.0, math.nan, 0.0, math.nan, math.nan, 0.0, "A")
+
+
+def test_what_names_several_options_is_read_as_it_stands() -> None:
+    score = MultipleChoice().score("The answer is A or B.", ITEMS["B"])
+    assert (score.correct, score.unread, score.read) == (0.0, 0.0, "A or B.")
 
 
 def test_an_option_to_abstain_is_a_choice_and_an_abstention() -> None:
@@ -150,8 +160,9 @@ def test_an_option_to_abstain_is_a_choice_and_an_abstention() -> None:
 
 def test_an_unanswerable_item_wants_an_abstention() -> None:
     item = Item("q1", "Which city?", (), choices=CHOICES)
-    assert MultipleChoice().score("Unknown", item) == Score(1.0, math.nan, 1.0, 0.0, math.nan)
-    assert MultipleChoice().score("A", item) == Score(0.0, math.nan, 0.0, 1.0, math.nan)
+    abstained = Score(1.0, math.nan, 1.0, 0.0, math.nan, 0.0, "Unknown")
+    assert MultipleChoice().score("Unknown", item) == abstained
+    assert MultipleChoice().score("A", item) == Score(0.0, math.nan, 0.0, 1.0, math.nan, 0.0, "A")
 
 
 def test_accepted_answers_that_are_no_option_are_reported() -> None:
@@ -161,5 +172,6 @@ def test_accepted_answers_that_are_no_option_are_reported() -> None:
 
 @settings(deadline=None)
 @given(st.text(alphabet="ABab()[]{}.:,*_ \n/&answeroptionisboxed\\"))
-def test_every_text_gets_a_score(text: str) -> None:
-    assert MultipleChoice().score(text, ITEMS["B"]).correct in {0.0, 1.0}
+def test_every_text_gets_a_score_or_is_unread(text: str) -> None:
+    score = MultipleChoice().score(text, ITEMS["B"])
+    assert score.correct in {0.0, 1.0} or score in (UNREAD, NO_TEXT)

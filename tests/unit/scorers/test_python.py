@@ -11,7 +11,7 @@ import pytest
 
 from scripts.records import Item
 from scripts.scorers import build_scorer
-from scripts.scorers.base import Score
+from scripts.scorers.base import NO_TEXT, UNREAD, Score
 from scripts.scorers.python import PythonScorer
 
 ITEM = Item("q1", "Which city?", ("Paris",))
@@ -52,20 +52,34 @@ def give(module: str, value: object, *, text: str = "Paris", answers: tuple[str,
 def test_a_function_may_give_correct_or_any_metrics(
     module: str, value: object, correct: float, f1: float
 ) -> None:
-    assert give(module, value) == Score(correct, f1, 0.0, math.nan, math.nan)
+    assert give(module, value) == Score(correct, f1, 0.0, math.nan, math.nan, 0.0, "Paris")
 
 
 def test_a_score_is_taken_as_it_is(module: str) -> None:
-    score = Score(True, math.nan, 1, math.nan, 0.5)
+    score = Score(True, math.nan, 1, math.nan, 0.5, 0.0, "par")
     assert give(module, score) == score
+    assert give(module, Score(0.0)) == Score(0.0, unread=0.0, read="Paris")
+    assert give(module, Score(math.nan, unread=1.0)) == UNREAD
     assert type(give(module, score).correct) is float
 
 
 def test_abstention_is_filled_in_where_nothing_is_said_of_it(module: str) -> None:
     assert give(module, False, text="I don't know").abstained == 1.0
     assert give(module, {"abstained": 0}, text="I don't know").abstained == 0.0
-    assert give(module, True, text="unknown", answers=()) == Score(1.0, math.nan, 1.0, 0.0, math.nan)
-    assert give(module, False, text="Rome", answers=()) == Score(0.0, math.nan, 0.0, 1.0, math.nan)
+    assert give(module, True, text="unknown", answers=()) == Score(
+        1.0, math.nan, 1.0, 0.0, math.nan, 0.0, "unknown"
+    )
+    assert give(module, False, text="Rome", answers=()) == Score(
+        0.0, math.nan, 0.0, 1.0, math.nan, 0.0, "Rome"
+    )
+
+
+def test_a_function_gets_thoughts_but_no_reply_that_is_nothing_else(module: str) -> None:
+    reply = "<think>Rome?</think>I don't know"
+    score = give(module, False, text=reply)
+    assert (score.read, score.abstained) == (reply, 1.0)
+    assert give(module, "not asked", text="<think>Rome?</think>") == NO_TEXT
+    assert give(module, "not asked", text=" ") == NO_TEXT
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -37,6 +38,33 @@ HOSTILE = [
     "the " * 250_000,
     "\n" * 10**6,
     "-" * 10**6,
+    "<think>" * 150_000,
+    "</think>" * 130_000,
+    "<think>a</think>" * 60_000,
+    "<" * 10**6,
+    "</s>" * 250_000,
+    "a</s>" * 200_000,
+    "<|channel|>analysis" * 50_000,
+    "\\boxed{" * 150_000,
+    "\\boxed{\\text{" * 60_000 + "}" * 120_000,
+    "<answer>" * 120_000,
+    "{" * 10**6,
+    '{"a":' * 200_000,
+    "{}" * 500_000,
+    '{"answer": "' * 80_000,
+    '"answer": 1 {' * 80_000,
+    "```\n" * 250_000,
+    "Final answer: " * 70_000,
+    "the answer to a b c d e " * 40_000,
+    "final answer\n" * 70_000,
+    "答案是" * 300_000,
+    "#### " * 200_000,
+    "**" * 500_000,
+    "A) \n" * 250_000,
+    "B is correct. " * 70_000,
+    "so it is B " * 90_000,
+    "A or B " * 140_000,
+    "x. " * 300_000,
 ]
 
 
@@ -46,9 +74,11 @@ HOSTILE = [
         ("short_answer", ShortAnswer()),
         ({"name": "short_answer"}, ShortAnswer()),
         ({"name": "short_answer", "unsupported_threshold": 1}, ShortAnswer(unsupported_threshold=1.0)),
-        ({"name": "numeric", "tolerance": 1e-3, "markers": ["=>"]}, Numeric(1e-3, ("=>",))),
-        ({"name": "multiple_choice", "abstention_phrases": []}, MultipleChoice(())),
+        ({"name": "numeric", "tolerance": 1e-3, "markers": ["=>"]}, Numeric(1e-3, markers=("=>",))),
+        ({"name": "multiple_choice", "abstention_phrases": []}, MultipleChoice(abstention_phrases=())),
         ({"name": "regex", "pattern": "(x)"}, Regex("(x)")),
+        ({"name": "multiple_choice", "answer_index": True}, MultipleChoice(answer_index=True)),
+        ({"name": "numeric", "drop_thoughts": False}, Numeric(drop_thoughts=False)),
     ],
 )
 def test_a_scorer_is_built_from_its_name_and_options(spec: str | dict[str, Any], expected: object) -> None:
@@ -70,13 +100,18 @@ def test_a_scorer_is_built_from_its_name_and_options(spec: str | dict[str, Any],
         (
             {"name": "numeric", "tolerence": 1},
             "scorer 'numeric': unknown option 'tolerence' (did you mean 'tolerance'?); "
-            "allowed: abstention_phrases, markers, tolerance",
+            "allowed: abstention_phrases, answer_keys, answer_tags, ",
         ),
         ({"name": "numeric", "tolerance": "0.1"}, "the option 'tolerance' must be a number, not '0.1'"),
         ({"name": "numeric", "tolerance": True}, "the option 'tolerance' must be a number, not True"),
         ({"name": "numeric", "tolerance": -1}, "scorer 'numeric': tolerance is -1.0, but must be in [0, 1)"),
         ({"name": "numeric", "markers": "A:"}, "the option 'markers' must be a list of texts, not 'A:'"),
         ({"name": "numeric", "markers": ["A:", 3]}, "must be a list of texts, not ['A:', 3]"),
+        ({"name": "numeric", "read_boxed": "no"}, "the option 'read_boxed' must be true or false, not 'no'"),
+        ({"name": "numeric", "read_boxed": 0}, "the option 'read_boxed' must be true or false, not 0"),
+        ({"name": "numeric", "empty": "wrong"}, "empty is 'wrong', but must be missing or abstained"),
+        ({"name": "numeric", "answer_tags": [" "]}, "answer_tags contains a blank text"),
+        ({"name": "regex", "pattern": "x", "markers": []}, "unknown option 'markers'"),
         ("regex", "scorer 'regex': the option 'pattern' is required"),
         ({"name": "regex", "pattern": 3}, "the option 'pattern' must be a text, not 3"),
         (
@@ -111,5 +146,5 @@ def test_a_hostile_reply_gets_a_score(text: str) -> None:
     # A pattern that steps back over a megabyte would take hours here, not milliseconds.
     for scorer in [*BUILT, Regex("(?i)answer is (.*)")]:
         score = scorer.score(text, ITEM)
-        assert score.correct in {0.0, 1.0}
+        assert score.correct in {0.0, 1.0} or (math.isnan(score.correct) and score.unread != 0.0)
         assert all(isinstance(getattr(score, name), float) for name in NAMES)

@@ -1,9 +1,7 @@
-"""SQuAD's normalisation, token F1 and the comparison with accepted answers."""
+"""Token F1, abstention phrases and the comparison with accepted answers."""
 
 from __future__ import annotations
 
-import re
-import string
 from collections import Counter
 
 import pytest
@@ -26,56 +24,24 @@ WORDS = st.lists(st.sampled_from(["a", "the", "cat", "Cat!", "hat", "U.S.", "new
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("The Beatles", "beatles"),
-        ("  New \n York\t", "new york"),
-        ("U.S.A.", "usa"),  # punctuation goes before articles: no "a" is left alone
-        ("a.n. other", "other"),  # "a.n." becomes the article "an"
-        ("rock-'n'-roll", "rocknroll"),
-        ("theatre and analysis", "theatre and analysis"),  # articles are whole words
-        ("A", ""),
-        ("the a an", ""),
-        ("", ""),
-        ("!?", ""),
-        ("Zoë’s", "zoë’s"),  # only ASCII punctuation is removed
-        ("a–b", "–b"),  # a dash that is not ASCII ends a word
-        ("ΑΣ", "ας"),
-        ("İ", "i̇"),
-        ("no\u00a0break", "no break"),
-        ("\x00 \ud800 \u202eabc", "\x00 \ud800 \u202eabc"),
-    ],
-)
-def test_normalisation_is_that_of_squad(text: str, expected: str) -> None:
-    assert normalize_answer(text) == expected
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_normalisation_agrees_with_its_definition_step_by_step(text: str) -> None:
-    lowered = "".join(one for one in text.lower() if one not in set(string.punctuation))
-    assert normalize_answer(text) == " ".join(re.sub(r"\b(a|an|the)\b", " ", lowered).split())
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_normalisation_is_idempotent(text: str) -> None:
-    assert normalize_answer(normalize_answer(text)) == normalize_answer(text)
-
-
-@pytest.mark.parametrize(
     ("answer", "accepted", "expected"),
     [
         ("Paris", "paris.", 1.0),
         ("London", "Paris", 0.0),
         ("in Paris", "Paris", 2 / 3),
         ("", "", 1.0),
-        ("the", "a", 1.0),  # both are empty once normalised
+        ("!", "?", 1.0),  # both are empty once normalised
         ("", "Paris", 0.0),
         ("Paris", "the", 0.0),
         ("big big cat", "big cat", 0.8),  # a token counts as often as both have it
         ("big cat", "big big cat", 0.8),
         ("big big", "big cat", 0.5),
+        ("-5 degrees", "5 degrees", 0.5),
+        ("红楼", "红楼梦", 0.8),  # no spaces: by characters
+        ("《红楼梦》", "红楼梦。", 1.0),
+        ("ไทย", "ไท", 0.8),
+        ("iPhone 手机", "iphone手機", 2 / 3),
+        ("서울 시", "서울", 2 / 3),  # Korean has spaces
     ],
 )
 def test_f1_counts_shared_tokens(answer: str, accepted: str, expected: float) -> None:
@@ -102,19 +68,20 @@ def test_f1_agrees_with_precision_and_recall(one: str, other: str) -> None:
 
 
 def test_best_f1_is_that_of_the_nearest_accepted_answer() -> None:
-    assert best_f1(
-        "new york city", normalize_accepted(("NYC", "City of New York", "New York"))
-    ) == pytest.approx(6 / 7)
-    assert best_f1("paris", ()) == 0
+    accepted = normalize_accepted(("NYC", "City of New York", "New York"))
+    assert best_f1(["new", "york", "city"], accepted) == pytest.approx(6 / 7)
+    assert best_f1(["paris"], ()) == 0
 
 
 def test_an_accepted_answer_that_normalises_to_nothing_counts_only_alone() -> None:
-    assert [one.normalized for one in normalize_accepted(("The", "The The Band"))] == ["band"]
-    assert [one.normalized for one in normalize_accepted(("The The",))] == [""]
+    assert [one.normalized for one in normalize_accepted(("?", "The Band"))] == ["band"]
+    assert [one.normalized for one in normalize_accepted(("?",))] == [""]
+    assert [one.normalized for one in normalize_accepted(("The", "The Band"), squad=True)] == ["band"]
+    assert [one.normalized for one in normalize_accepted(("The The",), squad=True)] == [""]
 
 
 def test_accepted_answers_that_normalise_alike_are_kept_once() -> None:
-    assert len(normalize_accepted(("The Band", "band!"))) == 1
+    assert len(normalize_accepted(("The Band", "band!", "Ｂａｎｄ"))) == 1
 
 
 def test_no_abstention_phrase_catches_nothing_at_all_or_a_plain_word() -> None:
@@ -122,11 +89,20 @@ def test_no_abstention_phrase_catches_nothing_at_all_or_a_plain_word() -> None:
     assert not is_phrase("na", ABSTENTION_PHRASES)  # sodium
 
 
-def test_an_apostrophe_counts_on_neither_side() -> None:
-    for answer in ("i dont know", "i don’t know"):
-        assert all(
-            is_phrase(answer, (phrase,)) for phrase in ("I don't know", "I don’t know.", "i dont know")
-        )
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don’t know.",
+        "I don't know!",
+        "i dont know",
+        "I DON＇T KNOW…",
+        "“I don’t know”",
+        "*Unknown*",
+        "no idea。",
+    ],
+)
+def test_a_phrase_is_matched_after_the_same_normalisation(text: str) -> None:
+    assert is_phrase(normalize_answer(text), ABSTENTION_PHRASES)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +111,10 @@ def test_an_apostrophe_counts_on_neither_side() -> None:
         (" paris ", ("Paris",), True),
         ("the paris", ("Paris!",), True),
         ("A", ("a",), True),
-        ("A", ("The",), False),  # both normalise to nothing, and yet differ
+        ("A", ("The",), False),
+        ("C#", ("C++", "C"), False),
+        ("*", ("?",), False),  # both normalise to nothing, and yet differ
+        ("−5", ("-5",), True),
         ("", ("A",), False),
         ("+", ("+",), True),
         ("Rome", ("Paris", "rome"), True),

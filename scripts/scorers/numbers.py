@@ -1,0 +1,372 @@
+"""Numbers: what number a text gives as its answer, however it is written; None rather than a guess."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
+
+from scripts.scorers.plain_signs import plain_signs
+
+DECIMALS = (".", ",")
+"""What may be the decimal sign."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Number:
+    """A number that was read."""
+
+    value: float
+    """NaN where the text names several that differ ("5 or 7"): an answer, but equal to none."""
+    text: str
+    """The piece that was read, in plain signs."""
+
+
+# Scripts that set no space between a word and a number.
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_DASH = "[-−–]"
+_BRACES = r"\{(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\})*+\}"
+
+# Possessive throughout: no reply, however long or hostile, makes it step back.
+_TOKEN = re.compile(
+    rf"""
+    (?= [-+−–.,\d^/\\√∛∜π±e_] )                                   # passes over all else at once
+    (?: (?P<skipped> \^[ ]?[{{(]?[-+−–]?\d[\d./]*+               # the 2 of "m^2" and of "m/s^2"
+                   | (?<=[^\W\d]) /\d++ (?=[ ]?[^\W\d_])         # the 100 of "l/100 km"
+                   | (?<=[^\W_]) _\{{?\d++ )                     # the 1 of "x_1"
+      | (?P<unread> [√∛∜] (?:\[[^][]{{0,9}}+\])?+ [ ]?+ (?: {_BRACES} | \([^()]*+\) | [\d.]++ | \w )?+
+                  | π
+                  | \\(?:frac|d?binom|tbinom)[ ]?+ (?: {_BRACES} )?+ (?: {_BRACES} )?+
+                  | \\(?:ln|log|lg|sin|cos|tan|cot|exp|sum|prod|int|lim|infty) (?![a-zA-Z])
+                    (?: _ \{{? \d++ \}}? )?+
+                  | (?<![^\W\d_]) e \^
+                  | (?: ± | \+/[-−] ) [ ]?+ [$€£]? \d[\d.,]*+ )
+      | (?: (?P<sign> (?: (?<![\w)\]}}%°]) | (?<=[{_SPACELESS}]) ) [+−–-] [(]?+ ) (?: [$€£¥₹][ ]? )?
+          | (?<! [^\W_] )                                         # not the 2 of "H2O"
+          | (?<= [{_SPACELESS}] ) | (?<= \d[xX] ) | (?<= USD|EUR|GBP|CHF )
+        )
+        (?: (?P<whole> \d++ ) [ ] (?= \d++/\d ) )?+                 # the 1 of "1 3/4"
+        (?P<digits> (?! 0 ) \d{{1,3}}+ (?:[ ] \d{{3}} (?!\d))++ (?: [.,]\d++ )?+
+                  | \d++ (?: [.,'_:/] \d++ )*+
+                  | (?: \. | (?<![^\s(=]), ) \d++ )
+        (?: [eE] (?P<exponent> [-+−]? \d{{1,4}}+ ) (?!\w)
+          | [ ]? [x×*·] [ ]? 10 [ ]? \^ [ ]?
+            [{{(]? (?P<power_of_ten> [-+−–]? \d{{1,4}}+ ) [)}}]? (?! [.\d] )
+          | [ ]? \^ [ ]? [{{(]? (?P<power> [-+−–]? \d{{1,4}}+ ) [)}}]? (?! [.\d]|[ ]?\^ )
+          | [ ] / [ ] (?P<denominator> \d++ ) (?! [.,]?\d )
+        )?
+        (?: [ ]? \^ [{{ ]*+ (?: ° | (?:st|nd|rd|th)\b ) [ }}]*+ )?+
+        (?: (?P<strange> [)}}\] ]?+ \^ | \.?\\(?:overline|bar|dot) )
+          | [ ]? (?: ± | \+/[-−] | \+[-−] ) [ ]? \d[\d.,]*+
+        )?
+      )
+    """,
+    re.VERBOSE,
+)
+
+_PLAIN = r"\d+(?:\.\d+)?|\.\d+"
+_GROUPED = r"(?!0)\d{1,3}(?:([, '_])\d{3})(?:\1\d{3})*(?:\.\d+)?|(?!0)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
+_DECIMAL_POINT = re.compile(f"{_PLAIN}|{_GROUPED}")
+_DECIMAL_COMMA = re.compile(r"(?!0)\d{1,3}(?:([. '_])\d{3})(?:\1\d{3})*(?:,\d+)?|\d+(?:,\d+)?|,\d+|\d*\.\d+")
+_EITHER_WAY = re.compile(r"\s*[-+−–]?((?!0)\d{1,3})\.(\d{3})\s*")
+_NO_DIGIT = re.compile(r"[^\d.]")
+
+_CALCULATION = re.compile(r"[^\S\n]*+(?:[-+−–*/x×·÷^()<>=≈$€£%!{}\[\]|][^\S\n]*+)*+")
+_OPERATOR = re.compile(r"[-+−–*/x×·÷^=≈]|>>")
+_SUM = re.compile(r"[+*/×·÷]")
+_RANGE = re.compile(
+    r"(?i)[ ]?([^\W\d_]{1,15}|%|°[CF]?)?[ ]?"
+    r"(?:[-−–~]|(?<! )—(?! )|[ ](?:to|through|bis|à)[ ]|到|至|から)"
+    r"[ ]?[$€£]?"
+)
+_BETWEEN = re.compile(r"(?i)\b(?:between|zwischen|entre|tra)[ ][$€£]?$")
+_AND = re.compile(r"(?i)(?:[ ]?(?:[^\W\d_]{1,15}|%))?[ ](?:and|und|et|y|e)[ ][$€£]?")
+_OR = re.compile(r"(?i)[ ](?:or|oder|ou)[ ](?:[a-z][ ]?=[ ]?)?[$€£]?")
+_SIGN_APART = re.compile(
+    r"(?i)(?:(?P<dash>[-−–])[ ]+|\b(?:minus|negative|menos|moins|meno|минус)[ ]+|(?:负|負|マイナス)[ ]?)"
+    r"[$€£]?$"
+)
+_SPEAKS_OF = re.compile(
+    r"(?i)(?:^|[=:(,<>≈~≤≥]|\b(?:is|are|was|be|equals?|about|approximately|around|roughly|ist|beträgt|es|est))$"
+)
+_OPERAND = re.compile(r"(?:\d|\b[a-zA-Z]|[)\]}%])$")
+_NOT = re.compile(r"(?i)\bnot[ ][$€£]?$")
+_MAY_FOLLOW_WORDS = frozenset(" $€£负負ス")
+_WINDOW = 24
+"""How far before a number its sign, and what it belongs to, is looked for."""
+
+_CONFIDENCE_LINE = re.compile(
+    r"(?i)[\W_]*(?:(?:my|overall|estimated)[ ])?"
+    r"(?:confidence|certainty|konfidenz|confiance|confianza|置信度|probability[ ](?:of[ ]being|that))\b"
+)
+_CONFIDENCE = re.compile(
+    r"(?i)\b(?:confidence|certainty)\b[^\n\d]{0,24}+\d[\d.,]*+[ ]?%?+(?:[ ]?/[ ]?\d++)?+"
+    r"|\b\d[\d.]*+[ ]?%[ ](?:confiden(?:t|ce)|sure|certain)\b"
+)
+_MINUS = str.maketrans("−–", "--")
+
+
+def read_number(text: str, *, is_announced: bool, decimal: str = ".") -> Number | None:
+    r"""
+    Read the number that a text gives as its answer; None where there is none, or where it would be a guess.
+
+    Parameters
+    ----------
+    text : str
+        An answer, or a whole reply.
+    is_announced : bool
+        Whether the answer begins with the text ("Answer:" stands before it): then the first number
+        counts, else the last.
+    decimal : str
+        The decimal sign, ``.`` or ``,``.
+
+    Notes
+    -----
+    A calculation comes to the number after its last equals sign. Nothing is read of a range (5-7), a
+    calculation without a result, a list (1,2), a date, a time, or an expression that has to be evaluated
+    (``2\pi``, ``\sqrt{2}``); nor of 3,14 where the point is the decimal sign, as this may be two
+    numbers. Units, their exponents, currency and percent signs change nothing. Where nothing is
+    announced, the last number of a sum or product that breaks off counts. What is said of the
+    confidence in an answer is no answer, unless there is nothing else.
+
+    Examples
+    --------
+    >>> read_number("42 km (about 26 miles)", is_announced=True)
+    Number(value=42.0, text='42')
+    >>> [read_number(one, is_announced=True).value for one in (r"\frac{3}{4}", "9.8 m/s^2", "minus 5")]
+    [0.75, 9.8, -5.0]
+    >>> read_number("3,14", is_announced=True), read_number("3,14", is_announced=True, decimal=",").value
+    (None, 3.14)
+    """
+    lines = [line for line in re.split(r"[\r\n]", text) if line.strip()]
+    for keeps_confidence in (False, True):
+        for line in lines if is_announced else reversed(lines):
+            chain = _find_chain(
+                line,
+                is_first=is_announced,
+                is_alone=len(lines) == 1,
+                decimal=decimal,
+                keeps_confidence=keeps_confidence,
+            )
+            if chain is not None:
+                return chain.number(takes_last=not is_announced)
+    return None
+
+
+def check_accepted(answer: str, *, decimal: str) -> None:
+    """
+    Refuse a dataset's own answer that may be two numbers: with a decimal comma, 1.234.
+
+    Any other may be written with a point or with a comma.
+
+    Raises
+    ------
+    ValueError
+        Says how to write it.
+
+    Examples
+    --------
+    >>> check_accepted("3.5", decimal=",")
+    >>> check_accepted("1.234", decimal=",")
+    Traceback (most recent call last):
+        ...
+    ValueError: with a decimal comma '1.234' may be 1234 or 1,234: write one of these
+    """
+    if decimal == "," and (both := _EITHER_WAY.fullmatch(answer)):
+        raise ValueError(
+            f"with a decimal comma {answer.strip()!r} may be {both[1]}{both[2]} or {both[1]},{both[2]}: "
+            "write one of these"
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Token:
+    """A number of a line, or what stands in its place."""
+
+    start: int
+    end: int
+    value: float | None
+    """None for what has no value that can be read."""
+    text: str
+
+
+@dataclasses.dataclass(slots=True)
+class _Chain:
+    """Numbers that are one calculation, range or choice, and what it comes to."""
+
+    last: _Token
+    n_in_side: int = 1
+    """How many numbers there are since the last equals sign."""
+    result: _Token | None = None
+    """The side before, where it was one number."""
+    is_exact: bool = False
+    """Whether what follows is only an approximation of the result."""
+    alternatives: list[_Token] = dataclasses.field(default_factory=list)
+    is_open: bool = False
+    """Whether it ends with a sum or product of numbers."""
+
+    def add(self, token: _Token, gap: str) -> None:
+        """Add the number after an operator."""
+        self.is_open = _SUM.search(gap) is not None and None not in (self.last.value, token.value)
+        if "=" in gap or "≈" in gap or ">>" in gap:
+            self._end_side()
+            self.is_exact = self.is_exact or ("=" not in gap and ">>" not in gap and self.result is not None)
+            self.n_in_side = 0
+        self.last = token
+        self.n_in_side += 1
+
+    def add_alternative(self, token: _Token) -> None:
+        """Add the number after "or"."""
+        self.alternatives.append(self.last)
+        self.last = token
+
+    def number(self, *, takes_last: bool) -> Number | None:
+        """Give what the numbers come to; None where that is not said, or the last of an open calculation."""
+        self._end_side()
+        chosen = self.last if takes_last and self.result is None and self.is_open else self.result
+        if chosen is None or chosen.value is None or not math.isfinite(chosen.value):
+            return None
+        first = next(iter(self.alternatives), chosen)
+        if first.value is None or not all(_agree(first, one) for one in (*self.alternatives, chosen)):
+            return Number(math.nan, f"{first.text} or {chosen.text}")
+        return Number(first.value, first.text)
+
+    def _end_side(self) -> None:
+        if self.n_in_side == 1 and self.last.value is not None and not self.is_exact:
+            self.result = self.last
+
+
+def _agree(one: _Token, other: _Token) -> bool:
+    """Say whether two numbers are one, as a share and in percent, or rounded."""
+    if one.value is None or other.value is None:
+        return False
+    return any(math.isclose(one.value * factor, other.value, rel_tol=0.01) for factor in (1.0, 100.0, 0.01))
+
+
+def _find_chain(
+    line: str, *, is_first: bool, is_alone: bool, decimal: str, keeps_confidence: bool
+) -> _Chain | None:
+    """Give the first or the last chain of a line."""
+    plain = plain_signs(line)
+    if not keeps_confidence:
+        if _CONFIDENCE_LINE.match(plain):
+            return None
+        plain = _CONFIDENCE.sub(" ", plain)
+    chain: _Chain | None = None
+    for token in _tokens(plain, is_alone=is_alone, decimal=decimal):
+        if chain is not None and _joins(chain, token, plain):
+            continue
+        if chain is not None and is_first:
+            return chain
+        chain = _Chain(token)
+    return chain
+
+
+def _joins(chain: _Chain, token: _Token, line: str) -> bool:
+    """Add a number to a chain if they belong together."""
+    gap = line[chain.last.end : token.start]
+    if _CALCULATION.fullmatch(gap):
+        if _OPERATOR.search(gap) or chain.last.value is None or token.value is None:
+            chain.add(token, gap)
+            return True
+        return False
+    if _OR.fullmatch(gap):
+        chain.add_alternative(token)
+        return True
+    if _is_range(chain.last, token, line):
+        chain.add(token, "")
+        return True
+    return False
+
+
+def _is_range(one: _Token, other: _Token, line: str) -> bool:
+    gap = line[one.end : other.start]
+    if len(gap) > 2 * _WINDOW:
+        return False
+    if found := _RANGE.fullmatch(gap):
+        return found[1] is None or line.startswith(
+            found[1], other.end + (line[other.end : other.end + 1] == " ")
+        )
+    before = line[max(0, one.start - _WINDOW) : one.start]
+    return _AND.fullmatch(gap) is not None and _BETWEEN.search(before) is not None
+
+
+def _tokens(line: str, *, is_alone: bool, decimal: str) -> Iterator[_Token]:
+    """Find the numbers of a line in plain signs; exponents of units, and what is denied, are passed over."""
+    was_any = False
+    for found in _TOKEN.finditer(line):
+        if found["skipped"] or (found["unread"] and found["unread"][0] in "±+" and was_any):
+            continue
+        start, end = found.span()
+        before = line[max(0, start - _WINDOW) : start] if line[start - 1 : start] in _MAY_FOLLOW_WORDS else ""
+        if _NOT.search(before):
+            continue
+        was_any = True
+        if found["unread"]:
+            yield _Token(start, end, None, found[0])
+            continue
+        value = _value(found, decimal)
+        apart = None if found["sign"] else _sign_apart(before, is_alone=is_alone and start <= _WINDOW)
+        if apart is not None:
+            start -= apart
+            value = None if value is None else -value
+        yield _Token(start, end, value, line[start:end].strip())
+
+
+def _sign_apart(before: str, *, is_alone: bool) -> int | None:
+    """Say how far before a number its sign begins, if there is one that stands apart from it."""
+    found = _SIGN_APART.search(before)
+    if found is None:
+        return None
+    operand = before[: found.start()].rstrip(" *_${\\")
+    if not found["dash"]:
+        is_sign = _OPERAND.search(operand) is None
+    elif operand:
+        is_sign = _SPEAKS_OF.search(operand) is not None
+    else:
+        is_sign = found["dash"] != "-" or is_alone  # else it marks an item of a list
+    return len(before) - found.start() if is_sign else None
+
+
+def _value(found: re.Match[str], decimal: str) -> float | None:
+    if found["strange"]:
+        return None
+    try:
+        value = _absolute(found, decimal)
+    except (OverflowError, ZeroDivisionError):  # 10^9999, 3/0
+        return None
+    if value is None or not math.isfinite(value):
+        return None
+    return -value if found["sign"] and found["sign"][0] in "-−–" else value
+
+
+def _absolute(found: re.Match[str], decimal: str) -> float | None:
+    numerator, *denominators = (_decimals(part, decimal) for part in found["digits"].split("/"))
+    if found["denominator"]:
+        denominators.append(found["denominator"])
+    if numerator is None or None in denominators or len(denominators) > 1:
+        return None
+    exponent = (found["exponent"] or found["power_of_ten"] or "0").translate(_MINUS)
+    value = float(f"{numerator}e{exponent}")
+    for denominator in denominators:
+        value /= float(denominator or 0)
+    if found["power"]:
+        value = _raise(numerator, value, found["power"].translate(_MINUS))
+    return value + float(found["whole"] or 0)
+
+
+def _raise(numerator: str, value: float, power: str) -> float:
+    return float(f"1e{power}") if numerator == "10" else float(value ** float(power))
+
+
+def _decimals(digits: str, decimal: str) -> str | None:
+    """Write a number with a decimal point and without separators; None if it may not be one number."""
+    if decimal == ".":
+        return _NO_DIGIT.sub("", digits) if _DECIMAL_POINT.fullmatch(digits) else None
+    form = _DECIMAL_COMMA.fullmatch(digits)
+    if form is None:
+        return None
+    if form[1] is None and "," not in digits:
+        return digits
+    return _NO_DIGIT.sub("", digits.replace(".", "").replace(",", "."))
