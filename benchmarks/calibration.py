@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.calibration_analyses import analysis_cases
 from benchmarks.calibration_families import family_cases
+from benchmarks.calibration_joint import joint_cases
 from benchmarks.calibration_pairs import N_ITEMS, pair_cases
 from benchmarks.simulation import Case, described, measure
 
@@ -44,6 +45,7 @@ def all_cases() -> Iterator[Case]:
     yield from pair_cases()
     yield from analysis_cases()
     yield from family_cases()
+    yield from joint_cases()
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from benchmarks import calibration
-from benchmarks.calibration_analyses import arms, interval_case
+from benchmarks.calibration_analyses import arms, interval_case, null_case
 from benchmarks.calibration_families import adjustment_case, family_case
+from benchmarks.calibration_joint import joint_case
 from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,
@@ -25,8 +27,9 @@ from benchmarks.calibration_pairs import (
     sign_flip_p_value,
     table_case,
 )
-from benchmarks.simulation import USUAL, Case, Design, FloatArray, measure
+from benchmarks.simulation import USUAL, Case, Design, FloatArray, held, measure
 from scripts.analysis.discordant import exact_mcnemar
+from scripts.analysis.factorial_tests import factor_tests
 from scripts.analysis.intervals import mean_interval
 from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import tango_interval
@@ -99,6 +102,29 @@ def not_significant(trial: FloatArray, baseline: FloatArray, codes: Codes, rng: 
     return float(sign_flip_p_value(trial, baseline, codes, rng) < 0.05)
 
 
+def each_alone(data: FloatArray, codes: Codes) -> float:
+    """Look at five trials at once, but give each the interval that it would have alone."""
+    *trials, baseline = data.mean(axis=2)
+    bounds = (mean_interval(trial - baseline, codes, confidence_level=0.95) for trial in trials)
+    return min(held(found.low, 0.0, found.high) for found in bounds)
+
+
+def plain_tests(data: FloatArray, codes: Codes) -> float:
+    """Call any two of six trials different whose own test says so; 1 where none of them is, as is right."""
+    arms = data.mean(axis=2)
+    pairs = itertools.combinations(arms, 2)
+    bounds = (mean_interval(one - other, codes, confidence_level=0.95) for one, other in pairs)
+    return min(held(found.low, 0.0, found.high) for found in bounds)
+
+
+def sweep_of_rows(data: FloatArray, codes: Codes) -> float | None:
+    """Test a factor as if items of a cluster were independent."""
+    cube = data.mean(axis=2).T.reshape(-1, 2, 3)
+    rng = np.random.default_rng(int(data.sum()))
+    names = ["model", "prompt"]
+    return factor_tests(cube, np.arange(len(cube)), names, resamples=199, rng=rng)[0].p_value
+
+
 PLAIN = Design(n_items=200, n_replicates=5)
 CLUSTERED = Design(n_items=200, is_clustered=True)
 
@@ -161,6 +187,18 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         "too often",
     ),
     "a family that is not adjusted": (lambda: family_case("none", 200, 0.5), "too often"),
+    "intervals of a family that hold one by one": (
+        lambda: joint_case(Method("", each_alone, CAUTIOUS), PLAIN, [0.5] * 6, each_alone),
+        "too short",
+    ),
+    "places by tests that are not adjusted": (
+        lambda: joint_case(Method("", plain_tests, CAUTIOUS), PLAIN, [0.5] * 6, plain_tests),
+        "too short",
+    ),
+    "a sweep that forgets its clusters": (
+        lambda: null_case(Method("", sweep_of_rows), CLUSTERED, 0.5, arms(CLUSTERED, *[0.5] * 6)),
+        "too often",
+    ),
     "ten tests that are not adjusted": (lambda: adjustment_case("none", n_true=0), "too often"),
 }
 
