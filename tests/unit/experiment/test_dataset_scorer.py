@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,13 @@ from scripts.comparison.metrics import METRICS, Better
 from scripts.errors import ConfigError
 from scripts.experiment.dataset_scorer import declared_metrics, run_metrics, scorer_specs
 from tests.fakes.small_experiments import SmallExperiment
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperiment:
+    monkeypatch.chdir(tmp_path)
+    return SmallExperiment(tmp_path)
+
 
 OWN = {"helpful": {"better": "higher", "range": [0, 1], "margin": 0.05}, "words": {"better": "none"}}
 
