@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import scripts
+from scripts.clock import now
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
 from scripts.comparison.design import analyse_design
@@ -41,6 +42,7 @@ from scripts.reporting.summary import (
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
 from scripts.run.job import Job, phase_job, phase_parser, trial_job
+from scripts.run.looks import looks_words, record_look
 from scripts.run.paths import RunPaths
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
@@ -111,6 +113,18 @@ def report_run(settings: Settings, *, out: Path) -> None:
         _prepared(settings),
         confidence_level=options["confidence_level"],
     )
+    looks = record_look(
+        settings.paths,
+        n_questions=len(scores.items),
+        n_requests=sum(trial["n_requests"] for trial in summary["trials"]),
+        at=now(),
+    )
+    is_anytime = options["monitoring"] == "anytime"
+    summary["looks"] = {
+        "monitoring": options["monitoring"],
+        "n_questions": [look.n_questions for look in looks],
+        "note": looks_words(looks, is_anytime=is_anytime),
+    }
     write_json(out.with_name("summary.json"), summary)
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
@@ -137,7 +151,7 @@ def _together(settings: Settings, scores: RunScores) -> Together:
         for names in (options["family"], [name for name in scores.means if name not in options["family"]])
     ]
     detectable: dict[Key, Any] = {}
-    for members in families:
+    for members in families if options["monitoring"] == "single" else []:
         detectable |= detectable_differences(
             scores,
             members,
@@ -146,7 +160,7 @@ def _together(settings: Settings, scores: RunScores) -> Together:
             resamples=options["resamples"],
         )
     # An interval that holds with all others goes with verdicts that bound the chance of any false one.
-    has_intervals = options["adjustment"] in ("holm", "bonferroni")
+    has_intervals = options["adjustment"] in ("holm", "bonferroni") and options["monitoring"] == "single"
     headline = (*options["family"], "correct")[0]
     return Together(
         omnibus=compare_all(scores),

@@ -73,6 +73,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
     placed = page.summary.get("leaderboard") or {}
     return {
+        "looks": (page.summary.get("looks") or {}).get("note", ""),
         "placed": placed,
         "places": placed.get("places") or {},
         "run_id": page.summary["run_id"],

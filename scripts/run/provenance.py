@@ -49,7 +49,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
         about |= {"metrics": config["metrics"]}
     elif phase == "stats":
-        names = ("confidence_level", "resamples", "equivalence_margin", "subgroups")
+        names = ("confidence_level", "resamples", "equivalence_margin", "subgroups", "monitoring")
         options = {name: config["stats"][name] for name in names} | {"metrics": config["metrics"]}
         baseline = settings.trial_by_name[unit].baseline
         about |= {**options, "seed": config["seed"], "baseline": baseline}
