@@ -173,10 +173,10 @@ def factorial_effects(
     Notes
     -----
     Every contrast is a sum of an item's values with fixed weights, so the items (or their clusters) are its
-    units, and what an item has in all cells drops out [1]_.  Interval: `intervals.robust_interval`;
-    p-value: `sign_flip_test` by cluster.  A contrast of two cells is a plain paired comparison and treated
-    as such (`scripts.analysis.paired`).  A trend's weights are the levels' deviations from their mean,
-    over the sum of their squares: the slope of each item's least-squares line.
+    units, and what an item has in all cells drops out [1]_.  A main effect is a paired comparison of two
+    means over cells, and treated as one (`scripts.analysis.paired`).  Others: `intervals.robust_interval` and
+    `sign_flip_test` by cluster.  A trend's weights are the levels' deviations from their mean, over the sum
+    of their squares: the slope of each item's least-squares line.
 
     References
     ----------
@@ -370,10 +370,10 @@ def _alone(
     rng: np.random.Generator,
 ) -> tuple[float | None, float | None, str, str, float]:
     """Interval and its method, test and p-value of one contrast."""
-    flat = one.weights.ravel()
-    if np.count_nonzero(flat) == 2 and one.kind == "main effect":
-        cells = data.values.reshape(len(items), -1)
-        pairs = pair_up(cells[:, np.argmax(flat)], cells[:, np.argmin(flat)], data.codes, bounds=data.bounds)
+    if one.kind == "main effect":
+        # The mean at the level and the mean at the reference are two arms like any others.
+        after, before = (_item_values(data.values, np.maximum(sign * one.weights, 0.0)) for sign in (1, -1))
+        pairs = pair_up(after, before, data.codes, bounds=data.bounds)
         effect = effect_of_pairs(
             pairs,
             infer_difference(pairs, bounds=data.bounds),

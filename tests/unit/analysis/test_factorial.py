@@ -92,6 +92,24 @@ def test_two_trials_are_a_plain_paired_comparison() -> None:
     assert one.p_value == plain.p_value
 
 
+def test_a_main_effect_is_a_paired_comparison_of_means_over_cells() -> None:
+    scores, codes = np.round(draw(6)), np.arange(80) % 30
+    (one,) = only(analyse(scores, CELLS, codes, bounds=(0.0, 1.0)), "main effect", "model")
+    small, large = scores[:, :3].mean(axis=1), scores[:, 3:].mean(axis=1)
+    plain = paired_effect(
+        large,
+        small,
+        codes,
+        confidence_level=0.95,
+        resamples=999,
+        rng=child_rng(1, "x"),
+        bounds=(0.0, 1.0),
+    )
+    assert (one.low, one.high) == pytest.approx((plain.low, plain.high), rel=1e-9)
+    assert (one.interval_method, one.test) == (plain.interval_method, plain.test)
+    assert one.p_value == pytest.approx(plain.p_value, abs=0.05)
+
+
 def test_a_reference_may_be_named_and_falls_back_on_the_first() -> None:
     found = analyse(draw(6), CELLS, references={"prompt": "short", "model": "missing"})
     assert [factor.reference for factor in found.factors] == ["small", "short"]
