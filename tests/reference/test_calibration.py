@@ -12,6 +12,8 @@ import pytest
 from benchmarks import calibration
 from benchmarks.calibration_analyses import arms, interval_case
 from benchmarks.calibration_families import adjustment_case, family_case
+from benchmarks.calibration_looks import is_different_at_any_look, looks_case
+from benchmarks.calibration_missing import missing_case
 from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,
@@ -27,7 +29,7 @@ from benchmarks.calibration_pairs import (
 )
 from benchmarks.simulation import USUAL, Case, Design, FloatArray, measure
 from scripts.analysis.discordant import exact_mcnemar
-from scripts.analysis.intervals import mean_interval
+from scripts.analysis.intervals import mean_interval, t_interval
 from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import tango_interval
 
@@ -37,9 +39,9 @@ Z = 1.959963984540054
 
 
 def smallest_cases() -> list[Case]:
-    """One case of each method and kind of data, of 200 items at a base rate of 0.5."""
-    cases = [case for case in calibration.all_cases() if case.base_rate == 0.5]
-    return [case for case in cases if case.design.n_items in (200, 10)]
+    """One case of each method and kind of data, of 200 items at base rates of 0.02 and 0.5, and others."""
+    cases = [case for case in calibration.all_cases() if case.base_rate in (0.5, 0.02)]
+    return [case for case in cases if case.design.n_items in (200, 10, 400)]
 
 
 @pytest.mark.slow
@@ -99,6 +101,12 @@ def not_significant(trial: FloatArray, baseline: FloatArray, codes: Codes, rng: 
     return float(sign_flip_p_value(trial, baseline, codes, rng) < 0.05)
 
 
+def student_t(trial: FloatArray, baseline: FloatArray, *_: Any) -> tuple[float | None, float | None]:
+    """Take skewed differences for symmetric."""
+    found = t_interval(trial - baseline, np.arange(len(trial)), confidence_level=0.95)
+    return found.low, found.high
+
+
 PLAIN = Design(n_items=200, n_replicates=5)
 CLUSTERED = Design(n_items=200, is_clustered=True)
 
@@ -142,6 +150,12 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         lambda: pairs_case(Method("", unpaired_interval), "coverage", PLAIN, 0.5, gain=GAIN),
         "too long",
     ),
+    "student's t near 0": (
+        lambda: pairs_case(
+            Method("", student_t), "coverage", Design(n_items=50, n_replicates=5), 0.001, gain=0.02
+        ),
+        "too short",
+    ),
     "a one-sided mcnemar": (
         lambda: table_case(
             Method("", lambda t: exact_mcnemar(t.gained, t.lost) / 2), "false positives", 1000, 0.5, gain=0.0
@@ -161,6 +175,14 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         "too often",
     ),
     "a family that is not adjusted": (lambda: family_case("none", 200, 0.5), "too often"),
+    "ten looks at p-values for one": (
+        lambda: looks_case("", is_different_at_any_look, Design(n_items=1000), 0.5),
+        "too often",
+    ),
+    "missing answers without a worst case": (
+        lambda: missing_case(400, 0.69, 0.05, gain=0.0, with_worst_case=False),
+        "too often",
+    ),
     "ten tests that are not adjusted": (lambda: adjustment_case("none", n_true=0), "too often"),
 }
 
