@@ -27,13 +27,11 @@ from scripts.analysis.bootstrap import bca_bootstrap
 from scripts.analysis.discordant import conditional_odds_ratio, exact_mcnemar, midp_mcnemar
 from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.intervals import mean_interval
-from scripts.analysis.levels import equivalence_level
 from scripts.analysis.pairs import Inference, infer_difference, pair_up
 from scripts.analysis.posterior import dirichlet_posterior
 from scripts.analysis.ranks import hodges_lehmann, wilcoxon_signed_rank
 from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import newcombe_interval
-from scripts.analysis.verdicts import verdict
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -139,18 +137,13 @@ def sign_flip_p_value(
 
 
 def equivalence_p_value(trial: FloatArray, baseline: FloatArray, codes: Codes, *_: object) -> float:
-    """0 where the difference is taken for equivalent, so that it counts as a test that rejects, else 1."""
-    low, high, _method = inferred(trial, baseline, codes).interval(equivalence_level(LEVEL))
-    word = verdict(
-        difference=float(trial.mean() - baseline.mean()),
-        p_value=1.0,
-        confidence_level=LEVEL,
-        equivalence_low=low,
-        equivalence_high=high,
-        margin=GAIN,
-        higher_is_better=True,
-    )
-    return 0.0 if word == "equivalent" else 1.0
+    """P-value of equivalence; 1 where there is no test."""
+    tested = inferred(trial, baseline, codes).p_value
+    if tested is None:
+        return 1.0
+    difference = float(trial.mean() - baseline.mean())
+    found = margin_tests(difference, tested, margin=GAIN, higher_is_better=True, method="a run")
+    return 1.0 if found.p_equivalence is None else found.p_equivalence
 
 
 def bootstrap_bounds(
