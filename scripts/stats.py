@@ -60,8 +60,8 @@ def stats_trial(
     questions = read_items(prepared, comparison.subgroups)
     rows = _read_arm(files)
     effects: list[dict[str, Any]] = []
-    if baseline is not None and trial.baseline is not None:
-        other = _read_arm(baseline)
+    other = None if baseline is None else _read_arm(baseline)
+    if other is not None and trial.baseline is not None:
         merged, units = merge_units([rows, other], questions)
         arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
         effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
@@ -77,6 +77,11 @@ def stats_trial(
             "confidence_level": level,
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
+            "n_without_text": count_reading(rows)["n_without_text"],
+            "reading": {
+                "trial": count_reading(rows),
+                "baseline": None if other is None else count_reading(other),
+            },
             "without_score": count_outcomes(rows.loc[rows["correct"].isna(), "outcome"]),
             **described.pop(ALL),
             "by_dataset": described,
@@ -109,6 +114,18 @@ def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
     """Count each outcome, including those that did not occur."""
     counts = outcomes.value_counts()
     return {outcome.value: int(counts.get(outcome.value, 0)) for outcome in Outcome}
+
+
+def count_reading(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the replies that came to an end or were cut, those of them without a text, and what is unread."""
+    is_reply = rows["outcome"].isin([Outcome.ANSWERED.value, Outcome.TRUNCATED.value])
+    has_text = rows["unread"].notna()
+    return {
+        "n_replies": int(is_reply.sum()),
+        "n_without_text": int((is_reply & ~has_text).sum()),
+        "n_texts": int(has_text.sum()),
+        "n_unread": int((rows["unread"] == 1).sum()),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

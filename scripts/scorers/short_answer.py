@@ -48,6 +48,11 @@ class ShortAnswer(Reading):
             raise ValueError(f"unsupported_threshold is {self.unsupported_threshold}, but must be in [0, 1]")
 
     @property
+    def has_f1(self) -> bool:
+        """Whether the scorer gives F1."""
+        return True
+
+    @property
     def empty_abstains(self) -> bool:
         """Whether a reply that ended by itself without a text is an abstention."""
         return self.empty == "abstained" or (self.squad and not self.empty)
