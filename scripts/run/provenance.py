@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.experiment.dataset_scorer import make_scorer
+from scripts.experiment.dataset_scorer import make_scorer, scorer_spec
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
@@ -43,7 +43,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     elif phase == "build":
         about |= _request_facts(settings, settings.trial_by_name[unit])
     elif phase == "score":
-        scorers = {name: entry["scorer"] for name, entry in config["datasets"].items()}
+        scorers = {name: scorer_spec(settings, name) for name in config["datasets"]}
         modules = {name: _user_module(settings, name) for name in scorers}
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
     elif phase == "stats":
