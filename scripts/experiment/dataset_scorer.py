@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scripts.comparison.metrics import BY_NAME, METRICS, Better, Metric
 from scripts.errors import shorten
 from scripts.experiment.schema import did_you_mean
+from scripts.experiment.scorer_specs import scorer_specs
 from scripts.experiment.settings import Settings
 
 if TYPE_CHECKING:
     from scripts.scorers import Scorer
-
-
-def scorer_specs(entry: Mapping[str, Any]) -> list[Any]:
-    """
-    List the scorers of a dataset, as the configuration writes them.
-
-    Examples
-    --------
-    >>> scorer_specs({"scorer": "numeric"}), scorer_specs({"scorers": ["numeric", "contains"]})
-    (['numeric'], ['numeric', 'contains'])
-    """
-    return list(entry["scorers"]) if "scorers" in entry else [entry["scorer"]]
 
 
 def make_scorer(settings: Settings, dataset: str) -> Scorer:
@@ -38,14 +27,12 @@ def make_scorer(settings: Settings, dataset: str) -> Scorer:
     from scripts.scorers import build_scorer
     from scripts.scorers.several import build_several
 
-    entry = settings.config["datasets"][dataset]
     declared = declared_metrics(settings)
+    specs = scorer_specs(settings, dataset)
+    key = "scorers" if "scorers" in settings.config["datasets"][dataset] else "scorer"
     try:
-        if "scorers" in entry:
-            return build_several(entry["scorers"], declared)
-        return build_scorer(entry["scorer"], declared)
+        return build_several(specs, declared) if key == "scorers" else build_scorer(specs[0], declared)
     except ValueError as error:
-        key = "scorers" if "scorers" in entry else "scorer"
         raise settings.error(str(error), "datasets", dataset, key, fix="Correct the scorer.") from None
 
 
