@@ -70,7 +70,7 @@ def _arms(rate: float) -> tuple[float, float]:
 
 
 def _worse_arms(rate: float) -> tuple[float, float]:
-    """The same for a trial that is worse by the margin; where rates are usual ones, there is a case already."""
+    """The same for a trial that is worse by the margin; of usual rates there is a case already."""
     return (rate + GAIN, -GAIN) if rate < 0.5 else (rate, -GAIN)
 
 
