@@ -53,7 +53,7 @@ def test_shares_in_clusters_or_of_replicates_get_wilsons_interval_on_the_effecti
 
 def test_with_many_clusters_the_effective_sample_size_is_that_of_korn_and_graubard() -> None:
     # Clusters of equal size, so that the degrees of freedom are one less than clusters.
-    values, clusters = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 0] * 1000), np.repeat(np.arange(2000), 5)
+    values, clusters = np.array([1, 1, 1, 1, 0, 1, 0, 0, 0, 0] * 1000), np.repeat(np.arange(2000), 5)
     means = values.reshape(2000, 5).mean(axis=1)
     size = values.mean() * (1 - values.mean()) / (means.var(ddof=1) / 2000)
     assert size < 10_000
