@@ -31,7 +31,9 @@ def make_scorer(settings: Settings, dataset: str) -> Scorer:
     specs = scorer_specs(settings, dataset)
     key = "scorers" if "scorers" in settings.config["datasets"][dataset] else "scorer"
     try:
-        return build_several(specs, declared) if key == "scorers" else build_scorer(specs[0], declared)
+        if key == "scorers":
+            return build_several(specs, declared)
+        return build_scorer(specs[0], declared)
     except ValueError as error:
         raise settings.error(str(error), "datasets", dataset, key, fix="Correct the scorer.") from None
 
