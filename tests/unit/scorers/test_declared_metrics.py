@@ -16,7 +16,7 @@ def test_a_metric_may_say_its_direction_range_and_margin() -> None:
     words, tone = read_metrics(declared, source="mine:f")
     assert (words.name, words.better, words.range, words.margin) == ("words", Better.LOWER, (0.0, 100.0), 2.0)
     assert (tone.heading, tone.better, tone.range, tone.margin) == ("Tone of voice", Better.NONE, None, None)
-    assert all(metric.is_compared and not metric.is_complete for metric in (words, tone))
+    assert all(metric.is_compared and metric.is_complete for metric in (words, tone))
     assert words.meaning == "As mine:f gives it."
 
 
