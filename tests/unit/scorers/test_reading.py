@@ -40,6 +40,7 @@ HARMONY = "<|channel|>analysis<|message|>41? The answer is 41.<|end|><|start|>as
         ("### Final Answer:\n\n**Paris**", "Paris"),
         ("**Answer:** Paris\n\n**Explanation:** The answer lies on the Seine.", "Paris"),
         ("## Answer\n\nParis is it", "Paris is it"),
+        ("The result is 41. Add 1.\nFinal result: 42", "42"),
         ("The answer is: Paris", "Paris"),
         ("So, the correct answer would be Paris", "Paris"),
         ("The answer to your question is Paris", "Paris"),
