@@ -92,12 +92,13 @@ NAMES_B = [
     "The correct answer is option **B) Paris**.",
     (
         "Looking at the options:\n\n"
-        "A) Rome is the capital of Italy.\nB) Paris is the capital of France.\nC) Berlin is the capital of Germany.\nD) Madrid is the capital of Spain.\n\n"
+        "A) Rome is the capital of Italy.\nB) Paris is the capital of France.\n"
+        "C) Berlin is the capital of Germany.\nD) Madrid is the capital of Spain.\n\n"
         "Therefore, the correct answer is B."
     ),
     (
-        ""
-        "Looking at the options:\n- A is wrong since Rome is in Italy.\n- C is wrong since Berlin is in Germany.\n- D is wrong.\n\n"
+        "Looking at the options:\n- A is wrong since Rome is in Italy.\n"
+        "- C is wrong since Berlin is in Germany.\n- D is wrong.\n\n"
         "This leaves B."
     ),
     "Let's think step by step. France's capital is Paris. Paris is option B. So the answer is (B).",
