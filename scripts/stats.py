@@ -14,6 +14,7 @@ from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_i
 from scripts.comparison.trial import describe_datasets
 from scripts.comparison.units import merge_units
 from scripts.comparison.usage import read_usage
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -47,19 +48,20 @@ def stats_trial(
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
     level = options["confidence_level"]
-    measured = (*metrics.METRICS, *metrics.USAGE)
+    measured = (*run_metrics(settings), *metrics.USAGE)
     comparison = Comparison(
         confidence_level=level,
         resamples=options["resamples"],
         seed=settings.config["seed"],
         margin=options["equivalence_margin"],
         subgroups=tuple(options["subgroups"]),
+        is_growing=options["monitoring"] == "anytime",
     )
     questions = read_items(prepared, comparison.subgroups)
     rows = _read_arm(files)
     effects: list[dict[str, Any]] = []
-    if baseline is not None and trial.baseline is not None:
-        other = _read_arm(baseline)
+    other = None if baseline is None else _read_arm(baseline)
+    if other is not None and trial.baseline is not None:
         merged, units = merge_units([rows, other], questions)
         arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
         effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
@@ -75,6 +77,11 @@ def stats_trial(
             "confidence_level": level,
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
+            "n_without_text": count_reading(rows)["n_without_text"],
+            "reading": {
+                "trial": count_reading(rows),
+                "baseline": None if other is None else count_reading(other),
+            },
             "without_score": count_outcomes(rows.loc[rows["correct"].isna(), "outcome"]),
             **described.pop(ALL),
             "by_dataset": described,
@@ -97,7 +104,7 @@ def warm_up() -> None:
     scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
-    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1)
+    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1, position=range(8))
     arm, other = make_arm(scores), make_arm(scores.assign(correct=1.0, f1=0.5))
     list(compare(arm, other, items, Comparison(0.95, 100, 0, 0.02), names=("warm", "up")))
     describe_datasets(add_items(arm.means, items), arm, 0.95)
@@ -107,6 +114,18 @@ def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
     """Count each outcome, including those that did not occur."""
     counts = outcomes.value_counts()
     return {outcome.value: int(counts.get(outcome.value, 0)) for outcome in Outcome}
+
+
+def count_reading(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the replies that came to an end or were cut, those of them without a text, and what is unread."""
+    is_reply = rows["outcome"].isin([Outcome.ANSWERED.value, Outcome.TRUNCATED.value])
+    has_text = rows["unread"].notna()
+    return {
+        "n_replies": int(is_reply.sum()),
+        "n_without_text": int((is_reply & ~has_text).sum()),
+        "n_texts": int(has_text.sum()),
+        "n_unread": int((rows["unread"] == 1).sum()),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 from scripts.analysis.factorial import factorial_effects
 from scripts.analysis.resampling import child_rng
 from scripts.comparison.item_scores import ALL
-from scripts.comparison.metrics import BY_NAME
 from scripts.comparison.run_scores import RunScores, asked_of
 from scripts.records import Trial
 
@@ -65,7 +64,7 @@ def analyse_design(
         resamples=resamples,
         rng=child_rng(seed, "design", metric),
         references={name: _level(value) for name, value in references.items()},
-        bounds=BY_NAME[metric].range,
+        bounds=scores.metrics[metric].range,
     )
     left_out = [{"trial": names[cell.cell], "reason": cell.reason} for cell in found.left_out]
     return {"metric": metric, **dataclasses.asdict(found), "left_out": left_out}

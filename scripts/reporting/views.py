@@ -15,6 +15,7 @@ from scripts.reporting import (
     gaps,
     leaderboard,
     quantities,
+    reading_notes,
     robustness,
     sentences,
     spending,
@@ -73,6 +74,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
     placed = page.summary.get("leaderboard") or {}
     return {
+        "looks": (page.summary.get("looks") or {}).get("note", ""),
         "placed": placed,
         "places": placed.get("places") or {},
         "run_id": page.summary["run_id"],
@@ -87,6 +89,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "gaps": gaps.comparison_gaps(
             overall, headline, without_score={trial["trial"]: trial["without_score"] for trial in ranked}
         ),
+        "reading": reading_notes.reading_warnings(ranked),
         "omnibus": sentences.omnibus_words(
             page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
         ),
@@ -165,6 +168,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
             effects[0]["metric"] if effects else "",
             without_score={stats["trial"]: stats.get("without_score") or {}},
         ),
+        "reading": reading_notes.reading_notes(stats),
         "stack": figures.stack(stats["outcomes"]),
         "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.comparison.metrics import COMPARED, NAMES
+from scripts.comparison.metrics import BY_NAME, COMPARED, NAMES
 from scripts.comparison.run_scores import RunScores, read_run_scores
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
@@ -51,9 +51,10 @@ class Bench:
     def write(self, name, rows, keys=None):
         """Rows of dataset, item, replicate, outcome, correct (false_answer, abstained), and their keys."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
-        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys)
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys, read=None)
         for metric in NAMES[1:]:
             frame[metric] = math.nan
+        frame["unread"] = frame["correct"] * 0
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
         path = self.root / f"{name}.scores.parquet"
@@ -118,9 +119,11 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
             dataset="d",
             replicate=0,
             request_key=None,
+            read=None,
             outcome="answered",
             **dict.fromkeys(NAMES[1:], math.nan),
         )
+        frame["unread"] = 0.0
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"
         path.parent.mkdir(parents=True)
@@ -142,4 +145,6 @@ def with_abstentions(values, abstained, *, dataset="d"):
 def scores_of(settings: Settings, *metrics: str) -> RunScores:
     """Scores of all trials of such a run."""
     prepared = settings.paths.prepared(settings.config["datasets"])
-    return read_run_scores(settings.trials, settings.paths, prepared, metrics or COMPARED)
+    return read_run_scores(
+        settings.trials, settings.paths, prepared, {name: BY_NAME[name] for name in metrics or COMPARED}
+    )

@@ -14,6 +14,8 @@ from benchmarks import calibration
 from benchmarks.calibration_analyses import arms, interval_case, null_case
 from benchmarks.calibration_families import adjustment_case, family_case
 from benchmarks.calibration_joint import joint_case
+from benchmarks.calibration_looks import is_different_at_any_look, looks_case
+from benchmarks.calibration_missing import missing_case
 from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,
@@ -30,7 +32,7 @@ from benchmarks.calibration_pairs import (
 from benchmarks.simulation import USUAL, Case, Design, FloatArray, held, measure
 from scripts.analysis.discordant import exact_mcnemar
 from scripts.analysis.factorial_tests import factor_tests
-from scripts.analysis.intervals import mean_interval
+from scripts.analysis.intervals import mean_interval, t_interval
 from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import tango_interval
 
@@ -40,9 +42,9 @@ Z = 1.959963984540054
 
 
 def smallest_cases() -> list[Case]:
-    """One case of each method and kind of data, of 200 items at a base rate of 0.5."""
-    cases = [case for case in calibration.all_cases() if case.base_rate == 0.5]
-    return [case for case in cases if case.design.n_items in (200, 10)]
+    """One case of each method and kind of data, of 200 items at base rates of 0.02 and 0.5, and others."""
+    cases = [case for case in calibration.all_cases() if case.base_rate in (0.5, 0.02)]
+    return [case for case in cases if case.design.n_items in (200, 10, 400)]
 
 
 @pytest.mark.slow
@@ -125,6 +127,12 @@ def sweep_of_rows(data: FloatArray, codes: Codes) -> float | None:
     return factor_tests(cube, np.arange(len(cube)), names, resamples=199, rng=rng)[0].p_value
 
 
+def student_t(trial: FloatArray, baseline: FloatArray, *_: Any) -> tuple[float | None, float | None]:
+    """Take skewed differences for symmetric."""
+    found = t_interval(trial - baseline, np.arange(len(trial)), confidence_level=0.95)
+    return found.low, found.high
+
+
 PLAIN = Design(n_items=200, n_replicates=5)
 CLUSTERED = Design(n_items=200, is_clustered=True)
 
@@ -168,6 +176,12 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         lambda: pairs_case(Method("", unpaired_interval), "coverage", PLAIN, 0.5, gain=GAIN),
         "too long",
     ),
+    "student's t near 0": (
+        lambda: pairs_case(
+            Method("", student_t), "coverage", Design(n_items=50, n_replicates=5), 0.001, gain=0.02
+        ),
+        "too short",
+    ),
     "a one-sided mcnemar": (
         lambda: table_case(
             Method("", lambda t: exact_mcnemar(t.gained, t.lost) / 2), "false positives", 1000, 0.5, gain=0.0
@@ -197,6 +211,14 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
     ),
     "a sweep that forgets its clusters": (
         lambda: null_case(Method("", sweep_of_rows), CLUSTERED, 0.5, arms(CLUSTERED, *[0.5] * 6)),
+        "too often",
+    ),
+    "ten looks at p-values for one": (
+        lambda: looks_case("", is_different_at_any_look, Design(n_items=1000), 0.5),
+        "too often",
+    ),
+    "missing answers without a worst case": (
+        lambda: missing_case(400, 0.69, 0.05, gain=0.0, with_worst_case=False),
         "too often",
     ),
     "ten tests that are not adjusted": (lambda: adjustment_case("none", n_true=0), "too often"),

@@ -124,6 +124,11 @@ class Trimming:
                 raise ValueError(f"{option} contains a blank text, but each must be visible")
 
     @property
+    def has_f1(self) -> bool:
+        """Whether the scorer gives F1."""
+        return False
+
+    @property
     def empty_abstains(self) -> bool:
         """Whether a reply that ended by itself without a text is an abstention."""
         return self.empty == "abstained"

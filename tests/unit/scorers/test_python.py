@@ -147,3 +147,51 @@ def test_a_function_can_be_named_in_every_form(module: str, form: str | dict[str
         else {key: value.format(function) for key, value in form.items()}
     )
     assert build_scorer(spec) == PythonScorer(function)
+
+
+DECLARED = {"words": {"better": "lower", "range": [0, 100], "margin": 2}, "drift": {}}
+
+
+def give_declared(module: str, value: object) -> Score:
+    item = Item("q1", "Which city?", ("Paris",), fields={"give": value})
+    return PythonScorer(f"{module}:give", metrics=DECLARED).score("Paris", item)
+
+
+def test_a_function_may_give_metrics_that_are_declared(module: str) -> None:
+    score = give_declared(module, {"correct": True, "words": 12, "drift": -0.5})
+    assert (score.correct, dict(score.more)) == (1.0, {"words": 12.0, "drift": -0.5})
+    assert dict(give_declared(module, True).more) == {}
+    score = give_declared(module, Score(1.0, more={"words": 100}))
+    assert (score.correct, dict(score.more)) == (1.0, {"words": 100.0})
+    assert [metric.name for metric in PythonScorer(f"{module}:give", metrics=DECLARED).METRICS] == [
+        "words",
+        "drift",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"words": 101}, r"gave 101 as words, but it must be in \[0, 100\]"),
+        ({"words": "many"}, r"gave 'many' as words, but it must be in \[0, 100\]"),
+        ({"words": math.nan}, r"gave nan as words, but it must be in \[0, 100\]"),
+        ({"drift": math.inf}, "gave inf as drift, but it must be a number"),
+        ({"drift": None}, "gave None as drift, but it must be a number"),
+        (
+            {"letters": 3},
+            "gave 'letters'; the metrics are correct, f1, .*, words, drift; declare others under `metr",
+        ),
+        (Score(1.0, more={"letters": 3}), "gave 'letters'; the metrics are correct"),
+        (Score(1.0, more={"words": -1}), r"gave -1 as words, but it must be in \[0, 100\]"),
+    ],
+)
+def test_a_declared_metric_is_checked(module: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"scorer python:{module}:give, item 'q1': {message}"):
+        give_declared(module, value)
+
+
+def test_metrics_are_declared_in_the_configuration(module: str) -> None:
+    built = build_scorer({"python": f"{module}:give", "metrics": DECLARED})
+    assert built == PythonScorer(f"{module}:give", metrics=DECLARED)
+    with pytest.raises(ValueError, match="scorer 'python': metric 'words': better is 'up'; allowed: higher"):
+        build_scorer({"python": f"{module}:give", "metrics": {"words": {"better": "up"}}})
