@@ -14,7 +14,6 @@ from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,
     LEVEL,
-    N_ITEMS,
     RESAMPLES,
     Codes,
     Method,
@@ -36,6 +35,9 @@ from scripts.analysis.simultaneous import (
 
 TOGETHER = "signs are tried in two ways and the longer interval is taken, so all of them hold more often"
 APART = "places of trials that differ are held more often than those of trials that tie"
+
+SIZES = 50, 200
+"""Items: with more of them all of this takes long, and comes nearer to what it promises."""
 
 N_TRIALS = 5
 """Trials against one baseline."""
@@ -191,7 +193,7 @@ def factorial_cases(n: int, rate: float) -> Iterator[Case]:
 
 def joint_cases() -> Iterator[Case]:
     """All cases of this module."""
-    for n, rate in itertools.product(N_ITEMS, BASE_RATES):
+    for n, rate in itertools.product(SIZES, BASE_RATES):
         yield from simultaneous_cases(n, rate)
         yield verdict_case(n, rate)
         yield from place_cases(n, rate)
