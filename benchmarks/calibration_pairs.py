@@ -222,7 +222,7 @@ ODDS_RATIOS = [Method("conditional odds ratio", odds_bounds, CAUTIOUS, exception
 TABLE_EQUIVALENCE = [Method("equivalence", on_arms(equivalence_p_value))]
 TABLE_NOT_WORSE = [Method("non-inferiority", on_arms(not_worse_p_value))]
 PAIR_INTERVALS = [
-    Method("interval of a difference", effect_bounds, (0.94, 0.98), few=CAUTIOUS, exception=HALF),
+    Method("interval of a difference", effect_bounds, few=CAUTIOUS, exception=HALF),
     Method("bca bootstrap", bootstrap_bounds, SHORTER, few=(0.83, 0.975), exception=SMALL),
 ]
 CENTRES = [Method("hodges-lehmann interval", pseudo_median_bounds, CAUTIOUS, exception=TIES)]
