@@ -62,6 +62,7 @@ SKEW = "means of few units are skewed where few answers are right, or few wrong;
 CAPPED = (
     "answers count for no more than they are, so the interval is long where few clusters are alike by chance"
 )
+HALF = "half a pair is added, and few clusters count for less, so it is cautious where few items differ"
 SMALL = "a bootstrap knows no more than the units it resamples, and few of them vary too little"
 EXACT = "exact methods hold at least their level, and more with few discordant pairs"
 
@@ -221,7 +222,7 @@ ODDS_RATIOS = [Method("conditional odds ratio", odds_bounds, CAUTIOUS, exception
 TABLE_EQUIVALENCE = [Method("equivalence", on_arms(equivalence_p_value))]
 TABLE_NOT_WORSE = [Method("non-inferiority", on_arms(not_worse_p_value))]
 PAIR_INTERVALS = [
-    Method("interval of a difference", effect_bounds, few=SHORTER, exception=SKEW),
+    Method("interval of a difference", effect_bounds, (0.94, 0.98), few=CAUTIOUS, exception=HALF),
     Method("bca bootstrap", bootstrap_bounds, SHORTER, few=(0.83, 0.975), exception=SMALL),
 ]
 CENTRES = [Method("hodges-lehmann interval", pseudo_median_bounds, CAUTIOUS, exception=TIES)]
@@ -229,8 +230,8 @@ PAIR_TESTS = [
     Method("sign-flip test", sign_flip_p_value),
     Method("wilcoxon signed-rank", wilcoxon_p_value),
 ]
-PAIR_EQUIVALENCE = [Method("equivalence", equivalence_p_value, few=(0.0, 0.09), exception=SKEW)]
-PAIR_NOT_WORSE = [Method("non-inferiority", not_worse_p_value, few=(0.0, 0.09), exception=SKEW)]
+PAIR_EQUIVALENCE = [Method("equivalence", equivalence_p_value)]
+PAIR_NOT_WORSE = [Method("non-inferiority", not_worse_p_value)]
 
 
 # Cases -------------------------------------------------------------------------------------------------

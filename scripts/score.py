@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.comparison.metrics import NAMES
-from scripts.experiment.dataset_scorer import make_scorer
+from scripts.experiment.dataset_scorer import make_scorer, run_metrics
 from scripts.experiment.datasets import BATCH_ROWS, PreparedItems
 from scripts.experiment.settings import Settings
 from scripts.files import atomic_path
@@ -16,6 +16,7 @@ from scripts.records import FAILED_OUTCOMES, Item, Outcome
 from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import Score, Scorer
 from scripts.scorers.base import NO_TEXT
+from scripts.scorers.several import value_of
 
 COLUMNS = ("dataset", "item_id", "replicate", "outcome", "request_key")
 
@@ -37,11 +38,12 @@ def score_trial(settings: Settings, outcomes: Path, prepared: Sequence[Path], *,
     items = {path.stem: PreparedItems(path) for path in prepared}
     scorers = {name: make_scorer(settings, name) for name in items}
     scores_refusals = settings.config["score"]["refused"] == "scored"
-    schema = scores_schema()
+    names = [metric.name for metric in run_metrics(settings)]
+    schema = scores_schema(names)
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for batch in _batches(outcomes):
             scores = score_rows(batch.to_pylist(), items, scorers, scores_refusals=scores_refusals)
-            metrics = {name: [getattr(score, name) for score in scores] for name in NAMES}
+            metrics = {name: [value_of(score, name) for score in scores] for name in names}
             columns = {name: batch[name] for name in COLUMNS}
             writer.write_table(pa.table({**columns, **metrics}, schema=schema))
 
@@ -69,8 +71,8 @@ def score_rows(
     ]
 
 
-def scores_schema() -> Any:
-    """Columns of ``scores.parquet``."""
+def scores_schema(names: Sequence[str] = NAMES) -> Any:
+    """Columns of ``scores.parquet``, with these metrics."""
     import pyarrow as pa
 
     texts = [
@@ -79,7 +81,7 @@ def scores_schema() -> Any:
         ("replicate", pa.int64()),
         ("outcome", pa.string()),
     ]
-    metrics = [(name, pa.float64()) for name in NAMES]
+    metrics = [(name, pa.float64()) for name in names]
     return pa.schema([*texts, *metrics, ("request_key", pa.string())])
 
 

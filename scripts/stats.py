@@ -14,6 +14,7 @@ from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_i
 from scripts.comparison.trial import describe_datasets
 from scripts.comparison.units import merge_units
 from scripts.comparison.usage import read_usage
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -47,13 +48,14 @@ def stats_trial(
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
     level = options["confidence_level"]
-    measured = (*metrics.METRICS, *metrics.USAGE)
+    measured = (*run_metrics(settings), *metrics.USAGE)
     comparison = Comparison(
         confidence_level=level,
         resamples=options["resamples"],
         seed=settings.config["seed"],
         margin=options["equivalence_margin"],
         subgroups=tuple(options["subgroups"]),
+        is_growing=options["monitoring"] == "anytime",
     )
     questions = read_items(prepared, comparison.subgroups)
     rows = _read_arm(files)
@@ -97,7 +99,7 @@ def warm_up() -> None:
     scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
-    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1)
+    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1, position=range(8))
     arm, other = make_arm(scores), make_arm(scores.assign(correct=1.0, f1=0.5))
     list(compare(arm, other, items, Comparison(0.95, 100, 0, 0.02), names=("warm", "up")))
     describe_datasets(add_items(arm.means, items), arm, 0.95)

@@ -149,7 +149,10 @@ def effect_of_pairs(
         return _no_pairs(pairs.n_unpaired)
     low, high, interval_method = inference.interval(confidence_level)
     equivalence_low, equivalence_high, _ = inference.interval(narrow)
-    test, p_value, is_p_floor = _difference_test(pairs, resamples, rng)
+    if inference.test is not None:
+        test, p_value, is_p_floor = *inference.test, False
+    else:
+        test, p_value, is_p_floor = _difference_test(pairs, resamples, rng)
     return PairedEffect(
         n_pairs=pairs.n,
         n_unpaired=pairs.n_unpaired,

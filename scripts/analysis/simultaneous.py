@@ -326,18 +326,18 @@ def _with_interval(effect: SimultaneousEffect, member: FamilyMember, critical: f
 
 def _flip(members: Sequence[FamilyMember], resamples: int, rng: np.random.Generator) -> MaxT:
     """Draw the family's largest statistics; members that share no cluster are in blocks of their own."""
+    # Where clusters are single items, their sums times their sizes are the sums once more.
+    n_kinds = 4 if any(bool(np.any(member.sizes > 1)) for member in members) else 2
     blocks, order = [], []
     for together in _components(members):
         order += together
-        blocks.append(_block([members[number] for number in together]))
-    n_columns = [block.shape[1] // 4 for block in blocks]
+        blocks.append(_block([members[number] for number in together], n_kinds))
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
 
-    def forms(sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        ends = 4 * np.cumsum(n_columns)
-        parts = np.split(sums, ends[:-1], axis=1)
-        four = [np.split(part, 4, axis=1) for part in parts]
-        first, second, third, fourth = (np.concatenate(kind, axis=1) for kind in zip(*four, strict=True))
-        return first, second, third, fourth
+    def forms(signed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        parts = [np.split(part, n_kinds, axis=1) for part in np.split(signed, ends, axis=1)]
+        kinds = [np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True)]
+        return kinds[0], kinds[1], kinds[-2], kinds[-1]
 
     ordered = (members[number] for number in order)
     studentiser = Studentiser.of((member.sums, member.sizes) for member in ordered)
@@ -362,8 +362,8 @@ def _components(members: Sequence[FamilyMember]) -> list[list[int]]:
     return [np.flatnonzero(labels == label).tolist() for label in dict.fromkeys(labels.tolist())]
 
 
-def _block(members: Sequence[FamilyMember]) -> FloatArray:
-    """Sums and deviations of each member by cluster, and both times the cluster's size."""
+def _block(members: Sequence[FamilyMember], n_kinds: int) -> FloatArray:
+    """Sums and deviations of each member by cluster and, of four kinds, both times the cluster's size."""
     clusters = np.unique(np.concatenate([member.clusters for member in members]))
     sums, sizes = np.zeros((2, len(clusters), len(members)))
     for column, member in enumerate(members):
@@ -371,4 +371,5 @@ def _block(members: Sequence[FamilyMember]) -> FloatArray:
         sums[rows, column], sizes[rows, column] = member.sums, member.sizes
     means = np.array([math.fsum(member.sums) / member.n_items for member in members])
     apart = np.column_stack([rounded(column) for column in (sums - means * sizes).T])
-    return canonical(np.hstack([sums, apart, sums * sizes, apart * sizes]))
+    kinds = [sums, apart, sums * sizes, apart * sizes]
+    return canonical(np.hstack(kinds[:n_kinds]))

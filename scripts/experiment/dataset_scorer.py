@@ -1,24 +1,48 @@
-"""The scorer of a dataset, as the configuration describes it."""
+"""The scorers of a dataset, as the configuration describes them, and the metrics that they give."""
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scripts.experiment.datasets import read_items
+from scripts.comparison.metrics import BY_NAME, METRICS, Better, Metric
+from scripts.errors import shorten
+from scripts.experiment.schema import did_you_mean
+from scripts.experiment.scorer_sources import resolve_spec
 from scripts.experiment.settings import Settings
-from scripts.files import cached_sha256
 
 if TYPE_CHECKING:
     from scripts.scorers import Scorer
 
-N_FOR_LABELS = 10_000
-"""How many of a dataset's items are asked for labels, where the configuration names none."""
 
-MAX_LABELS = 1_000
+def scorer_specs(entry: Mapping[str, Any]) -> list[Any]:
+    """
+    List the scorers of a dataset, as the configuration writes them.
+
+    Examples
+    --------
+    >>> scorer_specs({"scorer": "numeric"}), scorer_specs({"scorers": ["numeric", "contains"]})
+    (['numeric'], ['numeric', 'contains'])
+    """
+    return list(entry["scorers"]) if "scorers" in entry else [entry["scorer"]]
+
+
+def resolved_specs(settings: Settings, dataset: str) -> list[Any]:
+    """
+    List the scorers of a dataset with what they refer to beside the configuration.
+
+    Raises
+    ------
+    ConfigError
+        If that is not there, or will not do.
+    """
+    entry = settings.config["datasets"][dataset]
+    if "scorers" not in entry:
+        return [resolve_spec(settings, dataset, entry["scorer"], "datasets", dataset, "scorer")]
+    return [
+        resolve_spec(settings, dataset, spec, "datasets", dataset, "scorers", place)
+        for place, spec in enumerate(entry["scorers"])
+    ]
 
 
 def make_scorer(settings: Settings, dataset: str) -> Scorer:
@@ -31,63 +55,76 @@ def make_scorer(settings: Settings, dataset: str) -> Scorer:
         If there is no such scorer, or an option of it is wrong.
     """
     from scripts.scorers import build_scorer
+    from scripts.scorers.several import build_several
 
+    is_several = "scorers" in settings.config["datasets"][dataset]
+    declared = declared_metrics(settings)
+    specs = resolved_specs(settings, dataset)
     try:
-        return build_scorer(scorer_spec(settings, dataset))
+        return build_several(specs, declared) if is_several else build_scorer(specs[0], declared)
     except ValueError as error:
-        raise settings.error(str(error), "datasets", dataset, "scorer", fix="Correct the scorer.") from None
+        key = "scorers" if is_several else "scorer"
+        raise settings.error(str(error), "datasets", dataset, key, fix="Correct the scorer.") from None
 
 
-def scorer_spec(settings: Settings, dataset: str) -> str | Mapping[str, Any]:
+def declared_metrics(settings: Settings) -> dict[str, Metric]:
     """
-    Give the scorer as the configuration describes it, with what it refers to: a schema's file, the labels.
+    Read the metrics that the configuration declares.
 
     Raises
     ------
     ConfigError
-        If the file of a schema is not there, or is no JSON; or if the dataset has too many labels.
+        If one bears the name of a built-in metric, or its range is none.
     """
-    spec: str | Mapping[str, Any] = settings.config["datasets"][dataset]["scorer"]
-    name = spec if isinstance(spec, str) else spec.get("name")
-    options = {"name": name} if isinstance(spec, str) else dict(spec)
-    if name == "json_schema" and "schema_file" in options:
-        return _with_schema(settings, dataset, options)
-    if name == "label" and not options.get("labels"):
-        path = settings.find_file(settings.config["datasets"][dataset]["path"], "datasets", dataset, "path")
-        labels = _gold_labels(path, cached_sha256(path))
-        if len(labels) > MAX_LABELS:
+    found = {}
+    for name, about in (settings.config.get("metrics") or {}).items():
+        if name in BY_NAME:
             raise settings.error(
-                f"the dataset has more than {MAX_LABELS:,} different answers: are they labels?",
-                *("datasets", dataset, "scorer"),
-                fix="List the labels under `labels`, or choose another scorer.",
+                f"{name!r} is built in, and cannot be declared", "metrics", name, fix="Choose another name."
             )
-        return {**options, "labels": list(labels)}
-    return spec
+        limits = about["range"]
+        if limits is not None and not limits[0] < limits[1]:
+            raise settings.error(
+                f"is {limits}", "metrics", name, "range", fix="Write the smaller value first, as in [0, 1]."
+            )
+        found[name] = Metric(
+            name,
+            name.replace("_", " ").capitalize(),
+            "Declared in the configuration.",
+            Better(about["better"]),
+            range=None if limits is None else (float(limits[0]), float(limits[1])),
+            is_compared=True,
+            margin=about["margin"],
+        )
+    return found
 
 
-def _with_schema(settings: Settings, dataset: str, options: dict[str, Any]) -> Mapping[str, Any]:
-    where = ("datasets", dataset, "scorer", "schema_file")
-    file = options.pop("schema_file")
-    if "schema" in options:
-        raise settings.error("there is a `schema`, too", *where, fix="Give one of them.")
-    if not isinstance(file, str):
-        raise settings.error(f"is {file!r:.80}, which names no file", *where, fix="Name a JSON file.")
-    path = settings.find_file(file, *where)
-    try:
-        return {**options, "schema": json.loads(path.read_text(encoding="utf-8"))}
-    except ValueError as error:
-        raise settings.error(f"{path} is not valid JSON ({error})", *where, fix="Correct the file.") from None
+def run_metrics(settings: Settings) -> tuple[Metric, ...]:
+    """
+    List the metrics of the run's scorers: the built-in ones, those of the scorers in use, those declared.
+
+    Raises
+    ------
+    ConfigError
+        As `make_scorer`; and if a metric of the family is none of them, or trials are not compared on it.
+    """
+    found = {metric.name: metric for metric in METRICS}
+    for dataset in settings.config["datasets"]:
+        for metric in getattr(make_scorer(settings, dataset), "METRICS", ()):
+            found.setdefault(metric.name, metric)
+    found |= declared_metrics(settings)
+    _check_family(settings, tuple(found.values()))
+    return tuple(found.values())
 
 
-@functools.lru_cache(maxsize=64)
-def _gold_labels(path: Path, _sha256: str) -> tuple[str, ...]:
-    """List the different accepted answers of a dataset's first items, as they are written first."""
-    from scripts.scorers.text import normalize_answer
-
-    labels: dict[str, str] = {}
-    for item in read_items(path, limit=N_FOR_LABELS):
-        for answer in () if item.is_unanswerable else item.answers:
-            labels.setdefault(normalize_answer(answer), answer)
-        if len(labels) > MAX_LABELS:
-            break
-    return tuple(labels.values())
+def _check_family(settings: Settings, metrics: Sequence[Metric]) -> None:
+    allowed = [metric.name for metric in metrics if metric.is_compared]
+    for place, name in enumerate(settings.config["stats"]["family"]):
+        if name not in allowed:
+            raise settings.error(
+                f"is {name!r}{did_you_mean(name, allowed)}",
+                "stats",
+                "family",
+                place,
+                fix=f"Allowed: {shorten(allowed, limit=12)}.",
+            )

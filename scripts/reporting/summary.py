@@ -87,6 +87,8 @@ class Together:
     """By the same, what the comparison could have shown at the level that the adjustment leaves to it."""
     leaderboard: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Places of the trials."""
+    design: Mapping[str, Any] | None = None
+    """What the factors do; None: the trials are no factorial design."""
 
 
 def build_summary(
@@ -154,6 +156,7 @@ def build_summary(
         "effects": effects,
         "omnibus": [dict(test) for test in together.omnibus],
         "leaderboard": dict(together.leaderboard),
+        "design": together.design,
     }
 
 

@@ -20,6 +20,7 @@ from scripts.reporting import (
     spending,
     trial_notes,
 )
+from scripts.reporting.design import design_view
 from scripts.reporting.examples import group_examples
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.page_content import ExampleGroup, RunPage, TrialPage
@@ -72,6 +73,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
     placed = page.summary.get("leaderboard") or {}
     return {
+        "looks": (page.summary.get("looks") or {}).get("note", ""),
         "placed": placed,
         "places": placed.get("places") or {},
         "run_id": page.summary["run_id"],
@@ -100,6 +102,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "stacks": [(trial, figures.stack(trial["outcomes"])) for trial in ranked],
         "outcomes": [outcome.value for outcome in Outcome],
         "behaviour": _behaviour(ranked),
+        "design": design_view(page.summary.get("design"), confidence_level=page.summary["confidence_level"]),
         "usage": quantities.usage_rows(ranked, overall),
         "usage_names": quantities.USAGE_NAMES,
         "notes": _missing_notes(ranked),

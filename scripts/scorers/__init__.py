@@ -12,8 +12,10 @@ import difflib
 import importlib
 import typing
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from scripts.comparison.metrics import Metric
 from scripts.scorers.base import Score, Scorer
 
 __all__ = ["SCORERS", "Score", "Scorer", "build_scorer", "scorer_names"]
@@ -52,7 +54,21 @@ def scorer_names() -> tuple[str, ...]:
     return tuple(sorted(SCORERS))
 
 
-def build_scorer(spec: str | Mapping[str, Any]) -> Scorer:
+def scorer_name(spec: str | Mapping[str, Any]) -> str:
+    """
+    Name the scorer that a configuration describes.
+
+    Examples
+    --------
+    >>> scorer_name({"name": "numeric"}), scorer_name("python: own:f")
+    ('numeric', 'python')
+    """
+    return _read_spec(spec)[0]
+
+
+def build_scorer(
+    spec: str | Mapping[str, Any], declared: Mapping[str, Metric] = MappingProxyType({})
+) -> Scorer:
     """
     Build the scorer that a configuration describes, and find every mistake in it before money is spent.
 
@@ -61,6 +77,8 @@ def build_scorer(spec: str | Mapping[str, Any]) -> Scorer:
     spec : str or mapping
         A name (``short_answer``), a name with options (``{name: numeric, tolerance: 0.01}``), or a
         function of the user's (``python: module:function`` as one text or as a mapping).
+    declared : mapping, optional
+        Metrics that the configuration declares, which a function of the user's may return.
 
     Raises
     ------
@@ -85,7 +103,9 @@ label, multiple_choice, numeric, python, regex, short_answer, similarity
     scorer_class: Any = getattr(importlib.import_module(module), class_name)
     where = f"scorer {name!r}"
     try:
-        scorer: Scorer = scorer_class(**_read_options(scorer_class, options))
+        scorer: Scorer = scorer_class(
+            **_read_options(scorer_class, options), **_facts(scorer_class, declared)
+        )
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     return scorer
@@ -106,8 +126,15 @@ def _read_spec(spec: object) -> tuple[str, dict[str, object]]:
     return name, options
 
 
+def _facts(scorer_class: Any, declared: Mapping[str, Metric]) -> dict[str, object]:
+    """Give a scorer what it must know of the run and is no option of it: the metrics that are declared."""
+    return (
+        {"declared": declared} if any(f.name == "declared" for f in dataclasses.fields(scorer_class)) else {}
+    )
+
+
 def _read_options(scorer_class: Any, options: Mapping[str, object]) -> dict[str, object]:
-    fields = [field for field in dataclasses.fields(scorer_class) if field.init]
+    fields = [field for field in dataclasses.fields(scorer_class) if field.init and field.name != "declared"]
     known = sorted(field.name for field in fields)
     for option in options:
         if option not in known:

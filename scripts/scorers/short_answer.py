@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from scripts.records import Item
 from scripts.scorers.base import UNREAD, Score, is_abstention, judge, judge_nothing
@@ -32,6 +33,8 @@ class ShortAnswer(Reading):
     >>> score.correct, score.f1, score.abstained, score.unsupported
     (1.0, 1.0, 0.0, 0.0)
     """
+
+    GIVES: ClassVar = ("correct", "f1", "unread")
 
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
     unsupported_threshold: float = 0.5

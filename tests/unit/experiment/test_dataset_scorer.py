@@ -1,20 +1,16 @@
-"""The scorer of a dataset, with the files that it refers to."""
+"""The scorers of datasets and the metrics of a run."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.comparison.metrics import METRICS, Better
 from scripts.errors import ConfigError
-from scripts.experiment import dataset_scorer
-from scripts.experiment.dataset_scorer import make_scorer, scorer_spec
-from scripts.experiment.settings import Settings
-from scripts.scorers.json_schema import JsonSchema
-from scripts.scorers.label import Label
-from tests.fakes.small_experiments import ITEMS, SmallExperiment
+from scripts.experiment.dataset_scorer import declared_metrics, run_metrics, scorer_specs
+from tests.fakes.small_experiments import SmallExperiment
 
 
 @pytest.fixture
@@ -23,70 +19,66 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallExperime
     return SmallExperiment(tmp_path)
 
 
-def with_scorer(experiment: SmallExperiment, scorer: Any) -> Settings:
-    return experiment.load(datasets={"quiz": {"path": "quiz.jsonl", "scorer": scorer}})
+OWN = {"helpful": {"better": "higher", "range": [0, 1], "margin": 0.05}, "words": {"better": "none"}}
 
 
-def test_a_schema_may_be_in_a_file(experiment: SmallExperiment) -> None:
-    schema = {"type": "object", "required": ["name"]}
-    experiment.write("answer.json", json.dumps(schema))
-    settings = with_scorer(
-        experiment, {"name": "json_schema", "schema_file": "answer.json", "compares": "nothing"}
+def several(*scorers: Any) -> dict[str, Any]:
+    return {"quiz": {"path": "quiz.jsonl", "scorers": list(scorers)}}
+
+
+def test_a_run_has_the_built_in_metrics_and_those_that_are_declared(experiment: SmallExperiment) -> None:
+    found = run_metrics(experiment.load(metrics=OWN))
+
+    assert found[: len(METRICS)] == METRICS
+    helpful, words = found[len(METRICS) :]
+    assert (helpful.name, helpful.heading, helpful.better) == ("helpful", "Helpful", Better.HIGHER)
+    assert (helpful.range, helpful.margin, helpful.is_share, helpful.is_compared) == (
+        (0, 1),
+        0.05,
+        True,
+        True,
     )
-    scorer = make_scorer(settings, "quiz")
-    assert isinstance(scorer, JsonSchema)
-    assert (scorer.schema, scorer.compares) == (schema, "nothing")
-    assert "schema_file" not in scorer_spec(settings, "quiz")
+    assert (words.better, words.range, words.margin, words.is_compared) == (Better.NONE, None, None, True)
+
+
+def test_a_further_scorer_adds_its_metrics(experiment: SmallExperiment) -> None:
+    settings = experiment.check(datasets=several("short_answer", {"name": "regex", "pattern": "(a)"}))
+
+    names = [metric.name for metric in run_metrics(settings)]
+    assert names[len(METRICS) :] == ["regex_correct", "regex_unread"]
+
+
+def test_one_scorer_is_a_list_of_one() -> None:
+    assert scorer_specs({"scorer": "numeric"}) == ["numeric"]
+
+
+def test_the_family_may_hold_declared_metrics_and_those_of_further_scorers(
+    experiment: SmallExperiment,
+) -> None:
+    datasets = several("short_answer", "multiple_choice")
+    family = ["correct", "helpful", "multiple_choice_correct"]
+    experiment.load(datasets=datasets, metrics=OWN, stats={"family": family})
+    run_metrics(experiment.load(datasets=datasets, metrics=OWN, stats={"family": family}))
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("changes", "message"),
     [
-        ({"schema_file": "none.json"}, r"schema_file: the file 'none\.json' does not exist"),
-        ({"schema_file": 3}, "schema_file: is 3, which names no file"),
-        ({"schema_file": "broken.json"}, r"broken\.json is not valid JSON"),
-        ({"schema_file": "list.json"}, "the option 'schema' must be a mapping"),
-        ({"schema_file": "broken.json", "schema": {}}, "there is a `schema`, too"),
+        ({"metrics": {"correct": {"better": "lower"}}}, "metrics.correct: 'correct' is built in"),
+        ({"metrics": {"own": {"better": "lower", "range": [1, 0]}}}, "metrics.own.range: is \\[1, 0\\]"),
+        ({"stats": {"family": ["corect"]}}, "stats.family\\[0\\]: is 'corect'; did you mean 'correct'"),
+        ({"stats": {"family": ["abstained"]}}, "stats.family\\[0\\]: is 'abstained'"),
+        ({"datasets": several("short_answer", "numerics")}, "datasets.quiz.scorers: unknown scorer"),
+        ({"metrics": {"own": {"better": "up"}}}, "metrics.own.better: is 'up'"),
+        ({"metrics": {"Own": {"better": "lower"}}}, "'Own' is not a valid"),
     ],
 )
-def test_a_schema_that_cannot_be_read_is_reported(
-    experiment: SmallExperiment, options: dict[str, Any], message: str
+def test_a_mistake_is_found_before_anything_is_sent(
+    experiment: SmallExperiment, changes: dict[str, Any], message: str
 ) -> None:
-    experiment.write("broken.json", "{")
-    experiment.write("list.json", "[]")
     with pytest.raises(ConfigError, match=message):
-        make_scorer(with_scorer(experiment, {"name": "json_schema", **options}), "quiz")
+        experiment.check(**changes)
 
 
-@pytest.mark.parametrize("scorer", ["label", {"name": "label"}, {"name": "label", "labels": []}])
-def test_labels_are_those_of_the_dataset_unless_they_are_listed(
-    experiment: SmallExperiment, scorer: Any
-) -> None:
-    gold = ["Spam", "ham", "SPAM", "ham"]
-    experiment.write_items(
-        *({**ITEMS[0], "id": str(place), "answers": [label]} for place, label in enumerate(gold)),
-        {**ITEMS[0], "id": "x", "answers": []},
-    )
-    found = make_scorer(with_scorer(experiment, scorer), "quiz")
-    assert isinstance(found, Label)
-    assert found.labels == ("Spam", "ham")
-    listed = make_scorer(with_scorer(experiment, {"name": "label", "labels": ["a", "b"]}), "quiz")
-    assert isinstance(listed, Label)
-    assert listed.labels == ("a", "b")
-
-
-def test_what_has_too_many_answers_has_no_labels(
-    experiment: SmallExperiment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset_scorer, "MAX_LABELS", 2)
-    experiment.write_items(*({**ITEMS[0], "id": label, "answers": [label]} for label in "abc"))
-    with pytest.raises(ConfigError, match="the dataset has more than 2 different answers: are they labels"):
-        make_scorer(with_scorer(experiment, "label"), "quiz")
-
-
-def test_an_edited_schema_is_another_scorer(experiment: SmallExperiment) -> None:
-    spec = {"name": "json_schema", "schema_file": "answer.json"}
-    experiment.write("answer.json", "{}")
-    before = scorer_spec(with_scorer(experiment, spec), "quiz")
-    experiment.write("answer.json", '{"type": "object"}')
-    assert scorer_spec(with_scorer(experiment, spec), "quiz") != before
+def test_nothing_declared_is_nothing(experiment: SmallExperiment) -> None:
+    assert declared_metrics(experiment.load()) == {}

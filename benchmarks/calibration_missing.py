@@ -1,0 +1,105 @@
+"""Verdicts where answers are missing, and whether one is depends on what it would have been."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.calibration_pairs import LEVEL, RESAMPLES, Method, case_of
+from benchmarks.simulation import Case, Design, FloatArray, answers, one_by_one
+from scripts.analysis.bounds import difference_bounds
+from scripts.analysis.paired import paired_effect
+from scripts.analysis.resampling import child_rng
+from scripts.analysis.verdicts import Verdict, verdict
+
+N_ITEMS = 400, 1000, 2000
+SHARES = 0.02, 0.05
+BASE_RATES = 0.5, 0.69
+MARGIN = 0.02
+"""Of equivalence, as in the default configuration."""
+
+
+def strike_out(rng: np.random.Generator, values: FloatArray, share: float, *, struck: float) -> FloatArray:
+    """
+    Take answers of one value away: a share of all items, as far as there are as many.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Which of them.
+    values : ndarray of float, shape (n_items,)
+        Answers that would have been given.
+    share : float
+        Of all items, how many are missing.
+    struck : float
+        What a missing answer would have been.
+
+    Returns
+    -------
+    ndarray of float, shape (n_items,)
+        NaN where an answer is missing.
+    """
+    places = np.flatnonzero(values == struck)
+    n_missing = min(len(places), round(share * len(values)))
+    left = values.copy()
+    left[rng.choice(places, n_missing, replace=False)] = np.nan
+    return left
+
+
+def judge_with_missing(trial: FloatArray, baseline: FloatArray, *, with_worst_case: bool = True) -> Verdict:
+    """Judge as a run does; the worst case must bear out every word, however few answers are missing."""
+    rng = child_rng(1, "missing")
+    effect = paired_effect(
+        trial, baseline, confidence_level=LEVEL, resamples=RESAMPLES, rng=rng, bounds=(0.0, 1.0)
+    )
+    worst = difference_bounds(
+        trial,
+        baseline,
+        confidence_level=LEVEL,
+        resamples=RESAMPLES,
+        seed=1,
+        names=("missing",),
+        margin=MARGIN,
+        higher_is_better=True,
+    )
+    if worst.low is None or worst.high is None:
+        raise ValueError(f"the worst case has no interval: {worst.reason}")
+    return verdict(
+        difference=effect.difference,
+        p_value=effect.p_value,
+        confidence_level=LEVEL,
+        equivalence_low=effect.equivalence_low,
+        equivalence_high=effect.equivalence_high,
+        margin=MARGIN,
+        higher_is_better=True,
+        is_unbalanced=with_worst_case,
+        worst_case=(worst.low, worst.high),
+    )
+
+
+def missing_case(n: int, rate: float, share: float, *, gain: float, with_worst_case: bool = True) -> Case:
+    """
+    A share of the trial's answers is missing, all of one value, so that a false word comes easiest.
+
+    Without a true difference, wrong answers are missing, and "better" is false; with a difference of the
+    margin, right ones, and "equivalent" is false.
+    """
+    false: set[Verdict] = {"equivalent"} if gain else {"better", "worse"}
+
+    def judge(rng: np.random.Generator) -> float:
+        trial, baseline = answers(rng, Design(n_items=n), (rate + gain, rate))[:, :, 0]
+        left = strike_out(rng, trial, share, struck=1.0 if gain else 0.0)
+        return float(judge_with_missing(left, baseline, with_worst_case=with_worst_case) in false)
+
+    word = "equivalent" if gain else "better or worse"
+    method = Method(f"{word}, {share:.0%} missing by their value", judge_with_missing)
+    return case_of(method, "false positives", Design(n_items=n), rate, one_by_one(judge))
+
+
+def missing_cases() -> Iterator[Case]:
+    """All cases of this module."""
+    for n, rate, share in itertools.product(N_ITEMS, BASE_RATES, SHARES):
+        for gain in (0.0, MARGIN):
+            yield missing_case(n, rate, share, gain=gain)
