@@ -103,11 +103,12 @@ label, multiple_choice, numeric, python, regex, short_answer, similarity
     scorer_class: Any = getattr(importlib.import_module(module), class_name)
     where = f"scorer {name!r}"
     try:
-        scorer: Any = scorer_class(**_read_options(scorer_class, options))
+        scorer: Scorer = scorer_class(
+            **_read_options(scorer_class, options), **_facts(scorer_class, declared)
+        )
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-    built: Scorer = scorer.may_give(declared.values()) if name == "python" else scorer
-    return built
+    return scorer
 
 
 def _read_spec(spec: object) -> tuple[str, dict[str, object]]:
@@ -125,8 +126,15 @@ def _read_spec(spec: object) -> tuple[str, dict[str, object]]:
     return name, options
 
 
+def _facts(scorer_class: Any, declared: Mapping[str, Metric]) -> dict[str, object]:
+    """Give a scorer what it must know of the run and is no option of it: the metrics that are declared."""
+    return (
+        {"declared": declared} if any(f.name == "declared" for f in dataclasses.fields(scorer_class)) else {}
+    )
+
+
 def _read_options(scorer_class: Any, options: Mapping[str, object]) -> dict[str, object]:
-    fields = [field for field in dataclasses.fields(scorer_class) if field.init]
+    fields = [field for field in dataclasses.fields(scorer_class) if field.init and field.name != "declared"]
     known = sorted(field.name for field in fields)
     for option in options:
         if option not in known:

@@ -80,7 +80,10 @@ class Several:
         for named in self.others:
             score = named.scorer.score(text, item)
             more |= {f"{named.name}_{metric}": getattr(score, metric) for metric in named.given}
-            more |= {named.own_names[metric]: value for metric, value in score.more.items()}
+            further = {named.own_names.get(metric, metric): value for metric, value in score.more.items()}
+            if twice := sorted(more.keys() & further.keys()):
+                raise ValueError(f"item {item.id!r}: two scorers give {twice[0]!r}")
+            more |= further
         return dataclasses.replace(main, more=more)
 
 
