@@ -19,7 +19,11 @@ from typing import Any
 
 from benchmarks.calibration_analyses import analysis_cases
 from benchmarks.calibration_families import family_cases
+from benchmarks.calibration_joint import joint_cases
+from benchmarks.calibration_looks import looks_cases
+from benchmarks.calibration_missing import missing_cases
 from benchmarks.calibration_pairs import N_ITEMS, pair_cases
+from benchmarks.calibration_rare import is_rare, rare_cases
 from benchmarks.simulation import Case, described, measure
 
 SEED = 20250101
@@ -42,8 +46,12 @@ COLUMNS = {
 def all_cases() -> Iterator[Case]:
     """Every method under every design."""
     yield from pair_cases()
+    yield from rare_cases()
     yield from analysis_cases()
     yield from family_cases()
+    yield from joint_cases()
+    yield from missing_cases()
+    yield from looks_cases()
 
 
 @functools.cache
@@ -94,7 +102,8 @@ def kind_of_data(found: dict[str, Any]) -> str:
     """How the items of a case come."""
     parts = ["clusters"] if found["clusters"] else []
     parts += ["replicates"] if found["replicates"] > 1 else []
-    return " and ".join(parts) or "plain"
+    kind = " and ".join(parts) or "plain"
+    return f"{kind}, near 0 or 1" if is_rare(found["base_rate"]) else kind
 
 
 def span(results: Sequence[dict[str, Any]]) -> str:

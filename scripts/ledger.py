@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import user_errors
+from scripts.experiment.raw_rows import read_rows
+from scripts.experiment.settings import read_run_settings
 from scripts.money.books import Books, as_float, read_books
 from scripts.money.ledger import ShardEntry
 from scripts.money.preflights import PreflightEntry
 from scripts.reporting.tables import MISSING, brief, count, dollars, plural
 from scripts.run.command_line import add_run_options, chosen_run, command_parser, make_console
+from scripts.run.looks import read_looks
 from scripts.run.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -33,13 +37,34 @@ def describe_ledger(run_root: Path) -> dict[str, Any]:
 
     Nothing is written and no lock is taken, so a run may be sending at the same time.
     """
-    books = read_books(RunPaths(run_root).ledgers)
+    paths = RunPaths(run_root)
+    books = read_books(paths.ledgers)
     return {
-        "run_id": RunPaths(run_root).run_id,
+        "run_id": paths.run_id,
         "shards": [{"trial": trial, **_describe_shard(entry)} for trial, entry in books.shards],
         "preflights": [{"trial": trial, **_describe_preflight(entry)} for trial, entry in books.preflights],
         "totals": _totals(books),
+        "looks": [dataclasses.asdict(look) for look in read_looks(paths)],
+        "not_asked": _not_asked(paths, books),
     }
+
+
+def _not_asked(paths: RunPaths, books: Books) -> dict[str, Any] | None:
+    """Count the questions that a limit left out, at what the others cost; None: there is no limit."""
+    if not paths.effective_config.is_file():
+        return None
+    settings = read_run_settings(paths.root)
+    limit = settings.config["limit_items"]
+    if limit is None:
+        return None
+    datasets = settings.config["datasets"]
+    files = [settings.find_file(entry["path"], "datasets", name, "path") for name, entry in datasets.items()]
+    counts = [sum(1 for _ in read_rows(file)) for file in files]
+    n_asked = sum(min(limit, n) for n in counts)
+    spent = as_float(books.spent_usd)
+    n_left = sum(counts) - n_asked
+    usd = spent * n_left / n_asked if spent is not None and n_asked else None
+    return {"n_questions": n_left, "n_available": sum(counts), "usd": usd}
 
 
 def _describe_preflight(entry: PreflightEntry) -> dict[str, Any]:
@@ -111,6 +136,7 @@ def render(ledger: Mapping[str, Any]) -> RenderableType:
             if shard["error"]
         ]
     parts += [Text(line) for line in _total_lines(ledger["totals"])]
+    parts += [Text(line) for line in _look_lines(ledger)]
     return Group(*parts)
 
 
@@ -179,6 +205,23 @@ def _total_lines(totals: Mapping[str, Any]) -> Iterator[str]:
     if totals["n_without_price"]:
         money += f", {plural(totals['n_without_price'], 'shard')} without a price"
     yield f"{money}."
+
+
+def _look_lines(ledger: Mapping[str, Any]) -> Iterator[str]:
+    """Say when results were seen, and what it saved to ask no more questions."""
+    if ledger["looks"]:
+        seen = ", ".join(
+            f"{look['at'][:16].replace('T', ' ')} ({plural(look['n_questions'], 'question')})"
+            for look in ledger["looks"]
+        )
+        yield f"Results seen: {seen}."
+    left = ledger["not_asked"]
+    if left and left["n_questions"]:
+        saved = "" if left["usd"] is None else f", which saved about {dollars(left['usd'])}"
+        yield (
+            f"{plural(left['n_questions'], 'question')} of {count(left['n_available'])} not asked "
+            f"(limit_items){saved}."
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

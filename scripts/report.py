@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import scripts
-from scripts.comparison import metrics
+from scripts.clock import now
 from scripts.comparison.cost_effectiveness import compare_costs
 from scripts.comparison.cost_sums import summarise_costs
+from scripts.comparison.design import analyse_design
 from scripts.comparison.leaderboard import place_trials
 from scripts.comparison.omnibus import compare_all
 from scripts.comparison.run_scores import Key, RunScores, pair_trials, read_run_scores
 from scripts.comparison.simultaneous import detectable_differences, simultaneous_intervals
 from scripts.errors import user_errors
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
 from scripts.files import read_json, write_json, write_text
@@ -40,6 +42,7 @@ from scripts.reporting.summary import (
 from scripts.reporting.tables import csv_text
 from scripts.reporting.views import run_drawings
 from scripts.run.job import Job, phase_job, phase_parser, trial_job
+from scripts.run.looks import looks_words, record_look
 from scripts.run.paths import RunPaths
 
 __all__ = ["main", "report_run", "report_trial", "warm_up"]
@@ -89,7 +92,8 @@ def report_run(settings: Settings, *, out: Path) -> None:
     """Write the page about the run beside ``summary.json``, the two tables and the figures."""
     options = settings.config["stats"]
     results = [_read_result(settings, trial) for trial in settings.trials]
-    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), metrics.COMPARED)
+    compared = {metric.name: metric for metric in run_metrics(settings) if metric.is_compared}
+    scores = read_run_scores(settings.trials, settings.paths, _prepared(settings), compared)
     summary = build_summary(
         results,
         run_id=settings.run_id,
@@ -109,6 +113,18 @@ def report_run(settings: Settings, *, out: Path) -> None:
         _prepared(settings),
         confidence_level=options["confidence_level"],
     )
+    looks = record_look(
+        settings.paths,
+        n_questions=len(scores.items),
+        n_requests=sum(trial["n_requests"] for trial in summary["trials"]),
+        at=now(),
+    )
+    is_anytime = options["monitoring"] == "anytime"
+    summary["looks"] = {
+        "monitoring": options["monitoring"],
+        "n_questions": [look.n_questions for look in looks],
+        "note": looks_words(looks, is_anytime=is_anytime),
+    }
     write_json(out.with_name("summary.json"), summary)
     leaders = csv_text(leaderboard_rows(summary), leaderboard_columns(summary))
     write_text(out.with_name("leaderboard.csv"), leaders)
@@ -131,11 +147,11 @@ def _together(settings: Settings, scores: RunScores) -> Together:
         "seed": settings.config["seed"],
     }
     families = [
-        list(pair_trials(scores, settings.trials, [metrics.BY_NAME[name] for name in names]))
+        list(pair_trials(scores, settings.trials, [scores.metrics[name] for name in names]))
         for names in (options["family"], [name for name in scores.means if name not in options["family"]])
     ]
     detectable: dict[Key, Any] = {}
-    for members in families:
+    for members in families if options["monitoring"] == "single" else []:
         detectable |= detectable_differences(
             scores,
             members,
@@ -144,12 +160,20 @@ def _together(settings: Settings, scores: RunScores) -> Together:
             resamples=options["resamples"],
         )
     # An interval that holds with all others goes with verdicts that bound the chance of any false one.
-    has_intervals = options["adjustment"] in ("holm", "bonferroni")
+    has_intervals = options["adjustment"] in ("holm", "bonferroni") and options["monitoring"] == "single"
+    headline = (*options["family"], "correct")[0]
     return Together(
         omnibus=compare_all(scores),
         simultaneous=simultaneous_intervals(scores, families[0], **drawing) if has_intervals else {},
         detectable=detectable,
-        leaderboard=place_trials(scores, (*options["family"], "correct")[0], **drawing),
+        leaderboard=place_trials(scores, headline, **drawing),
+        design=analyse_design(
+            scores,
+            settings.trials,
+            headline,
+            references=settings.config["trials"].get("baseline") or {},
+            **drawing,
+        ),
     )
 
 
@@ -170,7 +194,10 @@ def _methods(settings: Settings) -> Methods:
     options = settings.config["stats"]
     versions = {name: importlib.metadata.version(name) for name in ("scipy", "statsmodels", "snakemake")}
     return Methods(
-        scorers={name: _scorer_name(entry["scorer"]) for name, entry in settings.config["datasets"].items()},
+        scorers={
+            name: ", ".join(map(_scorer_name, entry["scorers"] if "scorers" in entry else [entry["scorer"]]))
+            for name, entry in settings.config["datasets"].items()
+        },
         resamples=options["resamples"],
         seed=settings.config["seed"],
         adjustment=options["adjustment"],

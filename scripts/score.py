@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.comparison.metrics import NAMES
-from scripts.experiment.dataset_scorer import make_scorer
+from scripts.experiment.dataset_scorer import make_scorer, run_metrics
 from scripts.experiment.datasets import BATCH_ROWS, PreparedItems
 from scripts.experiment.settings import Settings
 from scripts.files import atomic_path
@@ -19,6 +19,7 @@ from scripts.records import FAILED_OUTCOMES, Item, Outcome
 from scripts.run.job import phase_job, phase_parser, trial_job
 from scripts.scorers import Score, Scorer
 from scripts.scorers.base import NO_TEXT, judge_unread
+from scripts.scorers.several import value_of
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 COLUMNS = ("dataset", "item_id", "replicate", "outcome", "request_key")
@@ -69,7 +70,7 @@ def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, policy: Po
         return NO_TEXT
     score = scorer.score(text, item)
     if score.unread == 1 and policy.unread_is_wrong:
-        return judge_unread(item, f1=0.0 if scorer.has_f1 else math.nan)
+        return dataclasses.replace(judge_unread(item, f1=0.0 if scorer.has_f1 else math.nan), more=score.more)
     return score
 
 
@@ -86,11 +87,12 @@ def score_trial(settings: Settings, outcomes: Path, prepared: Sequence[Path], *,
     scorers = {name: make_scorer(settings, name) for name in items}
     options = settings.config["score"]
     policy = Policy(options["refused"] == "scored", unread_is_wrong=options["unread"] == "wrong")
-    schema = scores_schema()
+    names = [metric.name for metric in run_metrics(settings)]
+    schema = scores_schema(names)
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for batch in _batches(outcomes):
             scores = score_rows(batch.to_pylist(), items, scorers, policy)
-            metrics = {name: [getattr(score, name) for score in scores] for name in NAMES}
+            metrics = {name: [value_of(score, name) for score in scores] for name in names}
             columns = {name: batch[name] for name in COLUMNS}
             read = {"read": [_kept(score.read) for score in scores]}
             writer.write_table(pa.table({**columns, **read, **metrics}, schema=schema))
@@ -121,8 +123,8 @@ def score_rows(
     ]
 
 
-def scores_schema() -> Any:
-    """Columns of ``scores.parquet``."""
+def scores_schema(names: Sequence[str] = NAMES) -> Any:
+    """Columns of ``scores.parquet``, with these metrics."""
     import pyarrow as pa
 
     texts = [
@@ -132,7 +134,7 @@ def scores_schema() -> Any:
         ("outcome", pa.string()),
         ("read", pa.string()),
     ]
-    metrics = [(name, pa.float64()) for name in NAMES]
+    metrics = [(name, pa.float64()) for name in names]
     return pa.schema([*texts, *metrics, ("request_key", pa.string())])
 
 

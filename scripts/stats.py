@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
+from scripts.comparison.labels import compare_labels, describe_labels, labelled_datasets
 from scripts.comparison.trial import describe_datasets
-from scripts.comparison.units import merge_units
+from scripts.comparison.units import join_clusters, merge_units
 from scripts.comparison.usage import read_usage
+from scripts.experiment.dataset_scorer import make_scorer, run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -47,25 +49,33 @@ def stats_trial(
     """Write ``stats.json`` of a trial."""
     options = settings.config["stats"]
     level = options["confidence_level"]
-    measured = (*metrics.METRICS, *metrics.USAGE)
+    measured = (*run_metrics(settings), *metrics.USAGE)
     comparison = Comparison(
         confidence_level=level,
         resamples=options["resamples"],
         seed=settings.config["seed"],
         margin=options["equivalence_margin"],
         subgroups=tuple(options["subgroups"]),
+        is_growing=options["monitoring"] == "anytime",
     )
     questions = read_items(prepared, comparison.subgroups)
+    scorers = {name: make_scorer(settings, name) for name in settings.config["datasets"]}
+    labelled = labelled_datasets(scorers, prepared)
     rows = _read_arm(files)
+    other = None if baseline is None or trial.baseline is None else _read_arm(baseline)
     effects: list[dict[str, Any]] = []
-    other = None if baseline is None else _read_arm(baseline)
-    if other is not None and trial.baseline is not None:
+    if other is not None:
         merged, units = merge_units([rows, other], questions)
         arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
-        effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
+        effects += compare(*arms, units, comparison, names=(trial.name, str(trial.baseline)))
+        clusters = join_clusters([rows, other], questions)
+        found = (compare_labels(rows, other, one, clusters, confidence_level=level) for one in labelled)
+        effects += (effect for effect in found if effect is not None)
     (own,), units = merge_units([rows], questions)
     arm = make_arm(own, measured)
     described = describe_datasets(add_items(arm.means, units), arm, level)
+    for one in labelled:
+        described[one.name]["classification"] = describe_labels(rows, one)
     write_json(
         out,
         {
@@ -102,7 +112,7 @@ def warm_up() -> None:
     scores = scores.assign(**dict.fromkeys(metrics.NAMES, 1.0))
     scores["correct"] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     scores["f1"] = scores["correct"] * 0.75
-    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1)
+    items = scores[KEY].assign(cluster=range(8), is_unanswerable=False, n_items=1, position=range(8))
     arm, other = make_arm(scores), make_arm(scores.assign(correct=1.0, f1=0.5))
     list(compare(arm, other, items, Comparison(0.95, 100, 0, 0.02), names=("warm", "up")))
     describe_datasets(add_items(arm.means, items), arm, 0.95)

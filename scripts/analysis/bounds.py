@@ -12,7 +12,7 @@ from scripts.analysis.arrays import FloatArray, Labels
 from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.intervals import mean_interval
 from scripts.analysis.paired import effect_of_pairs
-from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, infer_growing, pair_up
 from scripts.analysis.replicates import as_rows, item_means
 from scripts.analysis.resampling import child_rng
 
@@ -145,6 +145,7 @@ def difference_bounds(
     names: tuple[str, ...],
     margin: float | None,
     bounds: tuple[float, float] = (0.0, 1.0),
+    is_growing: bool = False,
 ) -> DifferenceBounds:
     """
     Bound a paired difference over all items and tell whether the conclusion depends on the missing ones.
@@ -166,6 +167,8 @@ def difference_bounds(
         Half the width of the equivalence band, above 0.
     bounds : tuple of float
         Smallest and largest possible value of the metric.
+    is_growing : bool
+        Whether tests and intervals must hold at every look; items are then in the order in which they came.
 
     Returns
     -------
@@ -212,7 +215,7 @@ def difference_bounds(
         pairs = pair_up(after, before, clusters, bounds=bounds)
         return _complete(
             pairs,
-            infer_difference(pairs, bounds=bounds),
+            infer_growing(pairs, bounds=bounds) if is_growing else infer_difference(pairs, bounds=bounds),
             confidence_level=confidence_level,
             resamples=resamples,
             rng=child_rng(seed, *names, "bounds", part),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scripts.analysis import arrays, intervals
+from scripts.analysis.anytime import ConfidenceSequence, anytime_effect
 from scripts.analysis.arrays import CodeArray, FloatArray, Labels
 from scripts.analysis.clusters import ClusterTotals, cluster_totals
 from scripts.analysis.few_clusters import WildClusters
@@ -70,6 +71,8 @@ class Inference:
     """Lower bound, upper bound and method at a confidence level; no bounds: the method says why."""
     p_value: Callable[[float], float] | None
     """Two-sided p-value of the hypothesis that the difference is this, never 0; None: no method applies."""
+    test: tuple[str, float] | None = None
+    """Name and p-value of the test of no difference that goes with it; None: the usual one."""
 
 
 def pair_up(
@@ -109,6 +112,35 @@ def pair_up(
         trial_mean=float(after.mean()) if len(after) else None,
         baseline_mean=float(before.mean()) if len(before) else None,
     )
+
+
+def infer_growing(pairs: Pairs, *, bounds: tuple[float, float]) -> Inference:
+    """
+    Give the interval and the test that hold at every look at a growing run.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        At least one, in the order in which the items came in.
+    bounds : tuple of float
+        Smallest and largest possible value of the metric.
+
+    Notes
+    -----
+    See `scripts.analysis.anytime.anytime_effect`.
+    """
+    order = np.arange(pairs.n)
+    found = ConfidenceSequence(pairs.differences, pairs.codes, order, bounds=bounds)
+
+    def interval(confidence_level: float) -> tuple[float | None, float | None, str]:
+        ends = found.interval(confidence_level)
+        if ends is None:
+            return None, None, "none: early and late items contradict each other"
+        return *ends, found.method
+
+    effect = anytime_effect(pairs.differences, pairs.codes, order, confidence_level=0.95, bounds=bounds)
+    name = "beta mixture of discordant pairs" if "beta mixture" in effect.method else found.method
+    return Inference(interval, found.p_value, test=(name, effect.p_value or 1.0))
 
 
 def infer_difference(pairs: Pairs, *, bounds: tuple[float, float] | None = None) -> Inference:

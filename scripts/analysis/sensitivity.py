@@ -146,7 +146,9 @@ def examine(
         non_inferiority=_margin_tests(
             pairs, inference, confidence_level, margin, higher_is_better=higher_is_better
         ),
-        detectable_difference=_detectable(
+        detectable_difference=Detectable(None, None, "none: the verdict holds at every look")
+        if inference is not None and inference.test is not None
+        else _detectable(
             pairs, strictest_alpha(significance_level(confidence_level), n_tests, adjustment), resamples
         ),
     )

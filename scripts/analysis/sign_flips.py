@@ -13,6 +13,9 @@ from scripts.analysis.resampling import BLOCK_BYTES
 TIE = 1e-9
 """Statistics that differ by less than this are ties, and count as reached."""
 
+TABLE_BYTES = 1_000_000
+"""Memory for sums of eight rows at a time: little, so that they stay near the processor."""
+
 MOST_CLUSTERS = 16
 """Beyond this many clusters, signs are drawn, however many `resamples` there are."""
 
@@ -64,20 +67,22 @@ def flipped_sums(
     n_patterns = 2**n_clusters if is_whole else resamples
     step = max(1, BLOCK_BYTES // (8 * max(width, n_columns, 1)))
     for start in range(0, n_patterns, step):
-        size = min(step, n_patterns - start)
-        sums = np.zeros((size, n_columns))
+        numbers = np.arange(start, min(start + step, n_patterns))
+        sums = np.zeros((len(numbers), n_columns))
         first, column = 0, 0
         for block in blocks:
             part = sums[:, column : column + block.shape[1]]
-            for eight in range(0, len(block), 8):
-                rows = block[eight : eight + 8]
-                if is_whole:
-                    chosen = (np.arange(start, start + size) >> (first + eight)) & (2 ** len(rows) - 1)
-                else:
-                    # A random byte gives eight clusters their signs at once.
-                    chosen = np.frombuffer(rng.bytes(size), dtype=np.uint8) & (2 ** len(rows) - 1)
+            for place, table in enumerate(_signed_sums(block)):
+                # A random byte gives eight clusters their signs at once.
+                chosen = (
+                    (numbers >> (first + 8 * place)) & 255
+                    if is_whole
+                    else np.frombuffer(rng.bytes(len(numbers)), dtype=np.uint8)
+                )
+                if len(block) < 8 * place + 8:
+                    chosen = chosen & ((1 << len(block) - 8 * place) - 1)
                 # Not by matrix product: its last digits depend on the number of threads.
-                part += _signed_sums(rows)[chosen]
+                part += table[chosen]
             first, column = first + len(block), column + block.shape[1]
         yield sums
 
@@ -118,9 +123,18 @@ def canonical(rows: FloatArray) -> FloatArray:
     return signed[np.lexsort(signed.T[::-1])]
 
 
-def _signed_sums(rows: FloatArray) -> FloatArray:
-    """Sums of up to eight rows for every pattern of signs; the lowest bit is the first row's."""
-    sums = np.zeros((1, rows.shape[1]))
-    for row in rows:
-        sums = np.concatenate([sums - row, sums + row])
-    return sums
+def _signed_sums(rows: FloatArray) -> Iterator[FloatArray]:
+    """Sums of eight rows after the other for every pattern of signs; the lowest bit is the first row's."""
+    n_rows, n_columns = rows.shape
+    n_tables = -(-n_rows // 8)
+    padded = np.zeros((8 * n_tables, n_columns))
+    padded[:n_rows] = rows
+    eights = padded.reshape(n_tables, 8, n_columns)
+    step = max(1, TABLE_BYTES // (8 * 256 * max(n_columns, 1)))
+    for start in range(0, n_tables, step):
+        several = eights[start : start + step]
+        tables = np.zeros((len(several), 1, n_columns))
+        for place in range(8):
+            row = several[:, place : place + 1]
+            tables = np.concatenate([tables - row, tables + row], axis=1)
+        yield from tables

@@ -12,7 +12,7 @@ from scripts.analysis.intervals import MeanInterval
 from scripts.analysis.levels import equivalence_level
 from scripts.analysis.meta import combine_datasets
 from scripts.analysis.paired import effect_of_pairs
-from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, infer_growing, pair_up
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.selective import selective_accuracy_difference
 from scripts.analysis.sensitivity import examine
@@ -49,6 +49,8 @@ class Comparison:
     seed: int
     margin: float | None
     subgroups: tuple[str, ...] = ()
+    is_growing: bool = False
+    """Whether intervals and verdicts must hold at every look at a growing run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +109,8 @@ def compare(
     rows = ["row", "row_baseline"]
     merged[rows] = merged[rows].fillna(-1).astype(int)
     pairs = add_items(merged, items)
+    if comparison.is_growing:  # a look with fewer questions has the first ones of each dataset
+        pairs = pairs.sort_values(["position", "dataset"], ignore_index=True)
     overall: list[dict[str, Any]] = []
     for dataset, part in by_dataset(pairs):
         pairings = list(_pairings(part, (trial, baseline), (*names, dataset)))
@@ -134,7 +138,7 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     """One effect, and under ``sensitivity`` what other methods say about it."""
     bounds = pairing.metric.range
     pairs = pair_up(*pairing.means, pairing.codes, bounds=bounds)
-    inference = infer_difference(pairs, bounds=bounds) if pairs.n else None
+    inference = _infer(pairs, bounds, comparison) if pairs.n else None
     effect = effect_of_pairs(
         pairs,
         inference,
@@ -152,6 +156,13 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
         if bounds is None
         else _sensitivity(pairing, pairs, inference, comparison, bounds),
     }
+
+
+def _infer(pairs: Pairs, bounds: tuple[float, float] | None, comparison: Comparison) -> Inference:
+    """Choose the method; without bounds none holds at every look."""
+    if comparison.is_growing and bounds is not None:
+        return infer_growing(pairs, bounds=bounds)
+    return infer_difference(pairs, bounds=bounds)
 
 
 def _sensitivity(
@@ -181,6 +192,7 @@ def _sensitivity(
         names=pairing.names,
         bounds=bounds,
         margin=margin,
+        is_growing=comparison.is_growing,
     )
     return {**dataclasses.asdict(found), "worst_case": dataclasses.asdict(worst)}
 

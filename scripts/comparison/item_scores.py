@@ -46,7 +46,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 def read_items(prepared: Sequence[Path], fields: Sequence[str] = ()) -> pd.DataFrame:
     """
-    Read the items: columns dataset, item_id, is_unanswerable, cluster (its number; one each if on their own).
+    Read the items: columns dataset, item_id, is_unanswerable, position in the dataset, number of the cluster.
 
     Each further field in `fields` is a column that is named by `field_column`; None: the item has none.
     """
@@ -64,7 +64,8 @@ def read_items(prepared: Sequence[Path], fields: Sequence[str] = ()) -> pd.DataF
             for name in fields:
                 frame[field_column(name)] = pd.Series([row.get(name) for row in given], dtype=object)
         frame["cluster"] = path.stem + "/" + frame["cluster"]
-        frames.append(frame.rename(columns={"id": "item_id"}).assign(dataset=path.stem))
+        about = {"dataset": path.stem, "position": range(len(frame))}
+        frames.append(frame.rename(columns={"id": "item_id"}).assign(**about))
     items: pd.DataFrame = pd.concat(frames, ignore_index=True)
     return items.assign(cluster=cluster_codes(items["cluster"].tolist(), len(items)))
 

@@ -8,7 +8,7 @@ from typing import Any
 from scripts.analysis.places import places
 from scripts.analysis.resampling import child_rng
 from scripts.comparison.item_scores import ALL
-from scripts.comparison.metrics import BY_NAME, Better
+from scripts.comparison.metrics import Better
 from scripts.comparison.run_scores import RunScores, asked_of
 
 
@@ -42,7 +42,7 @@ def place_trials(
         confidence_level=confidence_level,
         resamples=resamples,
         rng=child_rng(seed, "places", metric),
-        higher_is_better=BY_NAME[metric].better is not Better.LOWER,
+        higher_is_better=scores.metrics[metric].better is not Better.LOWER,
     )
     return {
         "metric": metric,

@@ -33,6 +33,7 @@ class RunScores:
 
     items: pd.DataFrame
     """A row per question: dataset, item_id, is_unanswerable, cluster."""
+    metrics: Mapping[str, Metric]
     means: Mapping[str, NDArray[np.float64]]
     """By metric, shape (n_items, n_trials); NaN: no score."""
     trials: tuple[str, ...]
@@ -79,7 +80,7 @@ class RunScores:
 
 
 def read_run_scores(
-    trials: Sequence[Trial], paths: RunPaths, prepared: Sequence[Path], metrics: Sequence[str]
+    trials: Sequence[Trial], paths: RunPaths, prepared: Sequence[Path], metrics: Mapping[str, Metric]
 ) -> RunScores:
     """
     Read the scores of all trials of a run, one file after another.
@@ -92,8 +93,8 @@ def read_run_scores(
         Where the run's files are.
     prepared : sequence of Path
         The prepared datasets.
-    metrics : sequence of str
-        What to read.
+    metrics : mapping
+        What to read, by name.
     """
     import numpy as np
     import pandas as pd
@@ -105,12 +106,12 @@ def read_run_scores(
     for column, trial in enumerate(trials):
         table = read_parquet(paths.output("score", trial.name), [*KEY, "replicate", "request_key", *metrics])
         rows = table.to_pandas()
-        averaged = average_replicates(rows, metrics).set_index(KEY).reindex(index)
+        averaged = average_replicates(rows, list(metrics)).set_index(KEY).reindex(index)
         for metric in metrics:
             means[metric][:, column] = averaged[metric].to_numpy(float)
         if (groups := request_groups([rows], items)) is not None:
             shared[trial.name] = groups
-    return RunScores(items, means, tuple(trial.name for trial in trials), shared)
+    return RunScores(items, metrics, means, tuple(trial.name for trial in trials), shared)
 
 
 def asked_of(frame: pd.DataFrame, trials: Sequence[str], dataset: str) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.comparison.metrics import COMPARED
 from scripts.errors import shorten
 from scripts.experiment.strict_yaml import KeyPath
 from scripts.files import PROJECT_ROOT
@@ -68,7 +67,6 @@ def config_schema() -> dict[str, Any]:
     import yaml
 
     schema: dict[str, Any] = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
-    schema["properties"]["stats"]["properties"]["family"]["items"] = {"enum": list(COMPARED)}
     return schema
 
 
@@ -118,12 +116,9 @@ def explain_schema_error(error: Any) -> tuple[str, KeyPath, str]:
         name = error.schema.get("title", "name")
         return f"{seen} is not a valid {name.replace('_', ' ')}", path, f"Correct it: {RULES[name]}."
     if rule == "type":
-        kinds = [wanted] if isinstance(wanted, str) else list(wanted)
-        what = " or ".join(TYPE_WORDS[kind][0] for kind in kinds)
-        fix = f"{TYPE_WORDS[kinds[0]][1]}."
-        if kinds[0] == "object" and re.match(r"[\w-]+(\s|:\S)", str(error.instance)):
-            fix += " Is a colon missing, or the space behind it?"
-        return f"is {seen}, but must be {what}", path, fix
+        return _explain_type(error, path, seen)
+    if rule == "oneOf":
+        return _explain_alternatives(error, path)
     if rule == "enum":
         return f"is {seen}", path, f"Allowed: {shorten(wanted, limit=12)}."
     if rule == "not":
@@ -131,6 +126,25 @@ def explain_schema_error(error: Any) -> tuple[str, KeyPath, str]:
     if rule in BOUNDS:
         return f"is {seen}", path, f"Allowed: {BOUNDS[rule].format(wanted)}."
     return f"is {seen}: {shortened(error.message)}", path, "Correct the value."
+
+
+def _explain_type(error: Any, path: KeyPath, seen: str) -> tuple[str, KeyPath, str]:
+    wanted = error.validator_value
+    kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+    what = " or ".join(TYPE_WORDS[kind][0] for kind in kinds)
+    fix = f"{TYPE_WORDS[kinds[0]][1]}."
+    if kinds[0] == "object" and re.match(r"[\w-]+(\s|:\S)", str(error.instance)):
+        fix += " Is a colon missing, or the space behind it?"
+    return f"is {seen}, but must be {what}", path, fix
+
+
+def _explain_alternatives(error: Any, path: KeyPath) -> tuple[str, KeyPath, str]:
+    """Say that one of several keys is missing, or that there is more than one of them."""
+    keys = [alternative["required"][0] for alternative in error.validator_value]
+    given = [key for key in keys if key in error.instance]
+    if given:
+        return f"has both {' and '.join(map(repr, given))}", path, "Keep one of them."
+    return f"the key {keys[0]!r} is missing", path, f"Add it; see {DEFAULT_CONFIG} for an example."
 
 
 def _explain_unknown_key(error: Any, path: KeyPath) -> tuple[str, KeyPath, str]:

@@ -87,6 +87,8 @@ class Together:
     """By the same, what the comparison could have shown at the level that the adjustment leaves to it."""
     leaderboard: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Places of the trials."""
+    design: Mapping[str, Any] | None = None
+    """What the factors do; None: the trials are no factorial design."""
 
 
 def build_summary(
@@ -154,6 +156,7 @@ def build_summary(
         "effects": effects,
         "omnibus": [dict(test) for test in together.omnibus],
         "leaderboard": dict(together.leaderboard),
+        "design": together.design,
     }
 
 
@@ -194,7 +197,11 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "without_score": {name: n for name, n in (stats.get("without_score") or {}).items() if n},
         "metrics": _metrics(stats["metrics"]),
         "by_dataset": {
-            name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
+            name: {
+                "n_items": part["n_items"],
+                "metrics": _metrics(part["metrics"]),
+                **({"classification": part["classification"]} if part.get("classification") else {}),
+            }
             for name, part in stats["by_dataset"].items()
         },
         "analyses": {name: stats.get(name) for name in TRIAL_ANALYSES},

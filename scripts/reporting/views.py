@@ -21,6 +21,7 @@ from scripts.reporting import (
     spending,
     trial_notes,
 )
+from scripts.reporting.design import design_view
 from scripts.reporting.examples import group_examples
 from scripts.reporting.methods import methods_paragraph
 from scripts.reporting.page_content import ExampleGroup, RunPage, TrialPage
@@ -71,10 +72,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
     costs = [(row, page.costs.get(row["trial"])) for row in board]
     prices = spending.price_sources(page.costs.values())
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
-    placed = page.summary.get("leaderboard") or {}
     return {
-        "placed": placed,
-        "places": placed.get("places") or {},
+        **_together(page.summary),
         "run_id": page.summary["run_id"],
         "generated_at": page.generated_at,
         "confidence_level": page.summary["confidence_level"],
@@ -102,6 +101,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "stacks": [(trial, figures.stack(trial["outcomes"])) for trial in ranked],
         "outcomes": [outcome.value for outcome in Outcome],
         "behaviour": _behaviour(ranked),
+        "design": design_view(page.summary.get("design"), confidence_level=page.summary["confidence_level"]),
         "usage": quantities.usage_rows(ranked, overall),
         "usage_names": quantities.USAGE_NAMES,
         "notes": _missing_notes(ranked),
@@ -121,6 +121,17 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "paragraph": methods_paragraph(page.summary, page.methods, page.costs),
         "stats_tables": page.stats_tables,
         "blocks": _run_blocks(page.questions),
+    }
+
+
+def _together(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found by looking at all trials together."""
+    placed = run.get("leaderboard") or {}
+    return {
+        "looks": (run.get("looks") or {}).get("note", ""),
+        "placed": placed,
+        "places": placed.get("places") or {},
+        "design": design_view(run.get("design"), confidence_level=run["confidence_level"]),
     }
 
 
@@ -151,6 +162,11 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "headline": headline,
         "correct": correct,
         "scores": _score_rows(stats),
+        "classified": [
+            (name, part["classification"])
+            for name, part in stats["by_dataset"].items()
+            if part.get("classification")
+        ],
         "forest": figures.forest(shares, group="dataset", margin=page.equivalence_margin) if shares else None,
         "effects": effects,
         "precision": [

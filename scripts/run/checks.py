@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import ConfigError, PipelineError, shorten
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.schema import did_you_mean, explain_schema_error
 from scripts.experiment.settings import Settings
 from scripts.money.price_book import check_price_names, find_price, price_line, provider_name
@@ -44,6 +45,7 @@ def check_settings(settings: Settings, *, needs_keys: bool = True) -> list[Pipel
     for model in settings.config["models"]:
         _check_model(settings, model)
     prompts = find_prompts(settings)
+    run_metrics(settings)
     _check_trials(settings)
     warnings = list(check_price_names(settings))
     _check_prices(settings)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import DataError
+from scripts.experiment.dataset_scorer import resolved_specs
 from scripts.experiment.datasets import read_items
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256, read_json, write_json
@@ -207,7 +208,8 @@ def _key(settings: Settings, name: str, path: Path, used: Sequence[str]) -> str:
         {
             "source": cached_sha256(path),
             "limit_items": config["limit_items"],
-            "scorer": config["datasets"][name]["scorer"],
+            "scorers": resolved_specs(settings, name),
+            "metrics": config["metrics"],
             "subgroups": config["stats"]["subgroups"],
             "used": list(used),
             "code": code.hexdigest(),

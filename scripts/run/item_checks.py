@@ -19,6 +19,7 @@ from scripts.run.dataset_reading import FindAlike, Reading, read_dataset
 from scripts.scorers import Scorer
 from scripts.scorers.numeric import Numeric
 from scripts.scorers.python import PythonScorer
+from scripts.scorers.several import each_scorer
 from scripts.scorers.text import find_alike
 
 
@@ -111,14 +112,15 @@ def _fields_in_use(settings: Settings, prompts: Mapping[str, Prompt]) -> frozens
 
 
 def _make_check(settings: Settings, name: str) -> Callable[[Item, Path], None]:
-    scorer = make_scorer(settings, name)
+    scorers = each_scorer(make_scorer(settings, name))
     grouping = settings.config["stats"]["subgroups"]
     was_asked: list[bool] = []
 
     def check(item: Item, path: Path) -> None:
-        if not was_asked or not isinstance(scorer, PythonScorer):  # a user's function may take its time
-            _check_can_score(scorer, item, path)
-            was_asked.append(True)
+        for scorer in scorers:
+            if not was_asked or not isinstance(scorer, PythonScorer):  # a user's function may take its time
+                _check_can_score(scorer, item, path)
+        was_asked.append(True)
         for key in grouping:
             _check_can_group(key, item, path)
 
@@ -127,7 +129,7 @@ def _make_check(settings: Settings, name: str) -> Callable[[Item, Path], None]:
 
 def _make_find_alike(settings: Settings, name: str) -> FindAlike:
     """Compare an item's texts as its scorer does; numbers, and what a user's function sees, are not texts."""
-    scorer = make_scorer(settings, name)
+    scorer = each_scorer(make_scorer(settings, name))[0]
     if isinstance(scorer, PythonScorer | Numeric):
         return lambda item: None
     return functools.partial(find_alike, squad=getattr(scorer, "squad", False))

@@ -119,6 +119,11 @@ class RunPaths:
         """The folder of what was sent and paid, with a folder for each trial."""
         return self.root / "ledger"
 
+    @property
+    def looks(self) -> Path:
+        """When results were seen, and with how many questions."""
+        return self.ledgers / "looks.jsonl"
+
     def ledger(self, trial: str) -> Path:
         """The folder of a trial's ledger."""
         return self.ledgers / trial

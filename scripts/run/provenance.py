@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.experiment.dataset_scorer import make_scorer
+from scripts.experiment.dataset_scorer import make_scorer, resolved_specs
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
@@ -18,6 +18,7 @@ from scripts.records import Item, Trial, digest
 from scripts.reporting.embed import items_budget
 from scripts.run.phase_code import phase_code_digest
 from scripts.scorers.python import PythonScorer
+from scripts.scorers.several import each_scorer
 
 NOBODY = Item("", "", ())
 
@@ -43,12 +44,13 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     elif phase == "build":
         about |= _request_facts(settings, settings.trial_by_name[unit])
     elif phase == "score":
-        scorers = {name: entry["scorer"] for name, entry in config["datasets"].items()}
-        modules = {name: _user_module(settings, name) for name in scorers}
+        scorers = {name: resolved_specs(settings, name) for name in config["datasets"]}
+        modules = {name: _user_modules(settings, name) for name in scorers}
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
+        about |= {"metrics": config["metrics"]}
     elif phase == "stats":
-        names = ("confidence_level", "resamples", "equivalence_margin", "subgroups")
-        options = {name: config["stats"][name] for name in names}
+        names = ("confidence_level", "resamples", "equivalence_margin", "subgroups", "monitoring")
+        options = {name: config["stats"][name] for name in names} | {"metrics": config["metrics"]}
         baseline = settings.trial_by_name[unit].baseline
         about |= {**options, "seed": config["seed"], "baseline": baseline}
         about |= {"prices": [_price_facts(settings, name) for name in (unit, baseline) if name]}
@@ -85,10 +87,9 @@ def _request_facts(settings: Settings, trial: Trial) -> Mapping[str, Any]:
     }
 
 
-def _user_module(settings: Settings, dataset: str) -> str | None:
-    """Digest of the file behind a scorer of the user's own (``python: module:function``)."""
-    scorer = make_scorer(settings, dataset)  # imports the module also where only the working directory has it
-    if not isinstance(scorer, PythonScorer):
-        return None
-    source = getattr(sys.modules[scorer.function.partition(":")[0]], "__file__", None)
-    return cached_sha256(Path(source)) if source else None
+def _user_modules(settings: Settings, dataset: str) -> list[str]:
+    """Digests of the files behind scorers of the user's own (``python: module:function``)."""
+    # imports the modules also where only the working directory has them
+    own = [one for one in each_scorer(make_scorer(settings, dataset)) if isinstance(one, PythonScorer)]
+    sources = (getattr(sys.modules[one.function.partition(":")[0]], "__file__", None) for one in own)
+    return [cached_sha256(Path(source)) for source in sources if source]

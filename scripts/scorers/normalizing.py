@@ -90,8 +90,20 @@ def normalize_answer(text: str) -> str:
     >>> [normalize_answer(text) for text in (" The  Eiffel-Tower, a tower! ", "“Zoë’s” …", "−3.14.", "C#")]
     ['eiffeltower tower', 'zoës', '-3.14', 'c#']
     """
+    return normalize_words(text, drop_articles=True)
+
+
+def normalize_words(text: str, *, drop_articles: bool) -> str:
+    """
+    Normalise a text, and leave its articles if need be.
+
+    Examples
+    --------
+    >>> normalize_words("The Beatles!", drop_articles=False)
+    'the beatles'
+    """
     words = _fold(text).split()
-    if _ARTICLES.isdisjoint(words):
+    if not drop_articles or _ARTICLES.isdisjoint(words):
         return " ".join(words)
     last = len(words) - 1
     return " ".join(word for place, word in enumerate(words) if place == last or word not in _ARTICLES)

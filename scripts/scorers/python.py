@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, cast
 
-from scripts.comparison.metrics import NAMES
+from scripts.comparison.metrics import BY_NAME, METRICS, NAMES, SHARE_RANGE, Metric
 from scripts.records import Item
 from scripts.scorers.base import Score, is_abstention, judge, judge_nothing
 from scripts.scorers.reading import Trimming
@@ -22,6 +22,7 @@ from scripts.scorers.text import ABSTENTION_PHRASES
 Returned = Score | bool | float | Mapping[str, float]
 """What a user's function may return: a score, `correct` alone, or any of the metrics by name."""
 
+_HOW_TO_DECLARE = "; declare others under `metrics` in the configuration"
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -49,6 +50,8 @@ class PythonScorer(Trimming):
     function: str
     """``module:function``; the module is importable, or is in the working directory."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
+    declared: Mapping[str, Metric] = dataclasses.field(default_factory=dict, repr=False)
+    """Further metrics that the function may return: those that the configuration declares."""
     _call: Callable[[str, Item], object] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -70,13 +73,13 @@ class PythonScorer(Trimming):
         returned = self._call(text, item)
         try:
             if isinstance(returned, Score):
-                return _with_read(_checked(returned), text)
-            given = _metrics(returned)
+                return _with_read(_checked(returned, self.declared), text)
+            given, more = _metrics(returned, self.declared)
         except ValueError as error:
             raise ValueError(f"scorer python:{self.function}, item {item.id!r}: {error}") from None
         abstained = is_abstention(trimmed, self.abstention_phrases)
         default = judge(item, abstained=abstained, correct=False)
-        values: dict[str, Any] = {"correct": math.nan, "f1": math.nan, **given}
+        values: dict[str, Any] = {"correct": math.nan, "f1": math.nan, **given, "more": more}
         return _with_read(dataclasses.replace(default, **values), text)
 
 
@@ -119,22 +122,32 @@ def _is_about(error: ModuleNotFoundError, name: str) -> bool:
     return error.name is not None and f"{name}.".startswith(f"{error.name}.")
 
 
-def _metrics(returned: object) -> dict[str, float]:
+def _metrics(returned: object, declared: Mapping[str, Metric]) -> tuple[dict[str, float], dict[str, float]]:
+    """Part what a function gave into the metrics that every scorer may have and those that were declared."""
     if not isinstance(returned, Mapping):
-        return {"correct": _in_unit(returned, "correct")}
-    unknown = sorted(map(repr, set(returned) - set(NAMES)))
+        return {"correct": _in_range(returned, BY_NAME["correct"])}, {}
+    allowed = {metric.name: metric for metric in METRICS} | dict(declared)
+    unknown = sorted(map(repr, set(returned) - set(allowed)))
     if unknown:
-        raise ValueError(f"gave {', '.join(unknown)}; the metrics are {', '.join(NAMES)}")
-    return {name: _in_unit(value, name) for name, value in returned.items()}
+        raise ValueError(f"gave {', '.join(unknown)}; the metrics are {', '.join(allowed)}{_HOW_TO_DECLARE}")
+    values = {name: _in_range(value, allowed[name]) for name, value in returned.items()}
+    return (
+        {name: value for name, value in values.items() if name in NAMES},
+        {name: value for name, value in values.items() if name not in NAMES},
+    )
 
 
-def _checked(score: Score) -> Score:
+def _checked(score: Score, declared: Mapping[str, Metric]) -> Score:
     given = {name: getattr(score, name) for name in NAMES}
-    checked: dict[str, Any] = {
-        name: math.nan if isinstance(value, float) and math.isnan(value) else _in_unit(value, name)
-        for name, value in given.items()
-    }
+    present = {name: value for name, value in given.items() if not _is_nan(value)}
+    values, more = _metrics({**present, **score.more}, declared)
+    absent = dict.fromkeys(NAMES, math.nan)
+    checked: dict[str, Any] = {**absent, **values, "more": more}
     return dataclasses.replace(score, **checked)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _with_read(score: Score, text: str) -> Score:
@@ -144,9 +157,12 @@ def _with_read(score: Score, text: str) -> Score:
     return dataclasses.replace(score, unread=unread, read=read)
 
 
-def _in_unit(value: object, name: str) -> float:
+def _in_range(value: object, metric: Metric) -> float:
+    low, high = metric.range or (-math.inf, math.inf)
+    allowed = f"in [{low:g}, {high:g}]" if metric.range else "a number"
     if not isinstance(value, numbers.Real):
-        raise ValueError(f"gave {value!r:.80} as {name}, but it must be a bool or a number in [0, 1]")
-    if not 0 <= cast(float, value) <= 1:
-        raise ValueError(f"gave {value!r} as {name}, but it must be in [0, 1]")
+        wanted = f"a bool or a number in [{low:g}, {high:g}]" if metric.range == SHARE_RANGE else allowed
+        raise ValueError(f"gave {value!r:.80} as {metric.name}, but it must be {wanted}")
+    if not (low <= cast(float, value) <= high and math.isfinite(value)):
+        raise ValueError(f"gave {value!r:.80} as {metric.name}, but it must be {allowed}")
     return float(value)

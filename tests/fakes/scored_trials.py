@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.comparison.metrics import COMPARED, NAMES
+from scripts.comparison.metrics import BY_NAME, COMPARED, NAMES
 from scripts.comparison.run_scores import RunScores, read_run_scores
 from scripts.experiment.datasets import item_row, prepared_schema
 from scripts.experiment.settings import Settings
@@ -145,4 +145,6 @@ def with_abstentions(values, abstained, *, dataset="d"):
 def scores_of(settings: Settings, *metrics: str) -> RunScores:
     """Scores of all trials of such a run."""
     prepared = settings.paths.prepared(settings.config["datasets"])
-    return read_run_scores(settings.trials, settings.paths, prepared, metrics or COMPARED)
+    return read_run_scores(
+        settings.trials, settings.paths, prepared, {name: BY_NAME[name] for name in metrics or COMPARED}
+    )

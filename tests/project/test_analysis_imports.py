@@ -7,6 +7,7 @@ import scripts.analysis.paired, scripts.analysis.multiplicity, scripts.analysis.
 import scripts.analysis.bounds, scripts.analysis.cost_effectiveness, scripts.analysis.gee
 import scripts.analysis.meta, scripts.analysis.risk_coverage
 import scripts.analysis.selective, scripts.analysis.subgroups, scripts.analysis.variance
+import scripts.analysis.simultaneous, scripts.analysis.places, scripts.analysis.factorial
 print(sorted({"pandas", "scipy", "statsmodels"} & set(sys.modules)))
 """
 

@@ -18,7 +18,6 @@ WITHOUT = {
     "clock": "the time",
     "costs": "the phase around money/billed; its command runs in tests/workflow and in test_reprice",
     "errors": "what is raised and said; each error is asserted where it arises",
-    "experiment/dataset_scorer": "a scorer that is wrong is refused in run/test_checks",
     "mark": "markers are made and read in tests/workflow",
     "providers/providers": "each adapter is made by it in tests/providers/test_base",
     "providers/call_errors": "asked of every adapter alike in tests/providers/test_batch_adapters",

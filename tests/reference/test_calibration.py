@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks import calibration
-from benchmarks.calibration_analyses import arms, interval_case
+from benchmarks.calibration_analyses import arms, interval_case, null_case
 from benchmarks.calibration_families import adjustment_case, family_case
+from benchmarks.calibration_joint import joint_case
+from benchmarks.calibration_looks import is_different_at_any_look, looks_case
+from benchmarks.calibration_missing import missing_case
 from benchmarks.calibration_pairs import (
     CAUTIOUS,
     GAIN,
@@ -25,9 +29,10 @@ from benchmarks.calibration_pairs import (
     sign_flip_p_value,
     table_case,
 )
-from benchmarks.simulation import USUAL, Case, Design, FloatArray, measure
+from benchmarks.simulation import USUAL, Case, Design, FloatArray, held, measure
 from scripts.analysis.discordant import exact_mcnemar
-from scripts.analysis.intervals import mean_interval
+from scripts.analysis.factorial_tests import factor_tests
+from scripts.analysis.intervals import mean_interval, t_interval
 from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import tango_interval
 
@@ -37,9 +42,9 @@ Z = 1.959963984540054
 
 
 def smallest_cases() -> list[Case]:
-    """One case of each method and kind of data, of 200 items at a base rate of 0.5."""
-    cases = [case for case in calibration.all_cases() if case.base_rate == 0.5]
-    return [case for case in cases if case.design.n_items in (200, 10)]
+    """One case of each method and kind of data, of 200 items at base rates of 0.02 and 0.5, and others."""
+    cases = [case for case in calibration.all_cases() if case.base_rate in (0.5, 0.02)]
+    return [case for case in cases if case.design.n_items in (200, 10, 400)]
 
 
 @pytest.mark.slow
@@ -99,6 +104,35 @@ def not_significant(trial: FloatArray, baseline: FloatArray, codes: Codes, rng: 
     return float(sign_flip_p_value(trial, baseline, codes, rng) < 0.05)
 
 
+def each_alone(data: FloatArray, codes: Codes) -> float:
+    """Look at five trials at once, but give each the interval that it would have alone."""
+    *trials, baseline = data.mean(axis=2)
+    bounds = (mean_interval(trial - baseline, codes, confidence_level=0.95) for trial in trials)
+    return min(held(found.low, 0.0, found.high) for found in bounds)
+
+
+def plain_tests(data: FloatArray, codes: Codes) -> float:
+    """Call any two of six trials different whose own test says so; 1 where none of them is, as is right."""
+    arms = data.mean(axis=2)
+    pairs = itertools.combinations(arms, 2)
+    bounds = (mean_interval(one - other, codes, confidence_level=0.95) for one, other in pairs)
+    return min(held(found.low, 0.0, found.high) for found in bounds)
+
+
+def sweep_of_rows(data: FloatArray, codes: Codes) -> float | None:
+    """Test a factor as if items of a cluster were independent."""
+    cube = data.mean(axis=2).T.reshape(-1, 2, 3)
+    rng = np.random.default_rng(int(data.sum()))
+    names = ["model", "prompt"]
+    return factor_tests(cube, np.arange(len(cube)), names, resamples=199, rng=rng)[0].p_value
+
+
+def student_t(trial: FloatArray, baseline: FloatArray, *_: Any) -> tuple[float | None, float | None]:
+    """Take skewed differences for symmetric."""
+    found = t_interval(trial - baseline, np.arange(len(trial)), confidence_level=0.95)
+    return found.low, found.high
+
+
 PLAIN = Design(n_items=200, n_replicates=5)
 CLUSTERED = Design(n_items=200, is_clustered=True)
 
@@ -142,6 +176,12 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         lambda: pairs_case(Method("", unpaired_interval), "coverage", PLAIN, 0.5, gain=GAIN),
         "too long",
     ),
+    "student's t near 0": (
+        lambda: pairs_case(
+            Method("", student_t), "coverage", Design(n_items=50, n_replicates=5), 0.001, gain=0.02
+        ),
+        "too short",
+    ),
     "a one-sided mcnemar": (
         lambda: table_case(
             Method("", lambda t: exact_mcnemar(t.gained, t.lost) / 2), "false positives", 1000, 0.5, gain=0.0
@@ -161,6 +201,26 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         "too often",
     ),
     "a family that is not adjusted": (lambda: family_case("none", 200, 0.5), "too often"),
+    "intervals of a family that hold one by one": (
+        lambda: joint_case(Method("", each_alone, CAUTIOUS), PLAIN, [0.5] * 6, each_alone),
+        "too short",
+    ),
+    "places by tests that are not adjusted": (
+        lambda: joint_case(Method("", plain_tests, CAUTIOUS), PLAIN, [0.5] * 6, plain_tests),
+        "too short",
+    ),
+    "a sweep that forgets its clusters": (
+        lambda: null_case(Method("", sweep_of_rows), CLUSTERED, 0.5, arms(CLUSTERED, *[0.5] * 6)),
+        "too often",
+    ),
+    "ten looks at p-values for one": (
+        lambda: looks_case("", is_different_at_any_look, Design(n_items=1000), 0.5),
+        "too often",
+    ),
+    "missing answers without a worst case": (
+        lambda: missing_case(400, 0.69, 0.05, gain=0.0, with_worst_case=False),
+        "too often",
+    ),
     "ten tests that are not adjusted": (lambda: adjustment_case("none", n_true=0), "too often"),
 }
 

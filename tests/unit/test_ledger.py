@@ -12,9 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scripts.experiment.settings import dump_config
 from scripts.files import PROJECT_ROOT
-from scripts.ledger import describe_ledger, main
+from scripts.ledger import describe_ledger, main, render
 from scripts.money.ledger import STATES, Ledger
+from scripts.run.command_line import make_console
+from scripts.run.looks import record_look
+from tests.fakes.small_experiments import SmallExperiment
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -183,3 +187,34 @@ def test_totals_agree_with_the_shards_whatever_their_history(
     assert told["totals"]["n_requests_sent"] == 2 * len(live)
     assert told["totals"]["spent_usd"] == (pytest.approx(sum(costs)) if costs else None)
     assert told["totals"]["n_shards"] == len(histories)
+
+
+def test_a_run_that_stopped_early_says_when_it_was_seen_and_what_was_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = SmallExperiment(tmp_path)
+    loaded = small.load(limit_items=2)
+    paths = loaded.paths
+    paths.root.mkdir(parents=True)
+    paths.effective_config.write_text(dump_config(loaded))
+    with Ledger(paths.ledger("alpha")) as ledger:
+        shard = plan(ledger, n_requests=2)
+        ledger.record("intent", shard, key="k", model="sim", reserved_usd=0.3)
+        ledger.record("submitted", shard, batch_id="b")
+        ledger.record("terminal", shard, status="done")
+        ledger.record("reconciled", shard, cost_usd=0.5)
+    record_look(paths, n_questions=2, n_requests=2, at="2026-01-01T12:00:00.000+00:00")
+
+    described = describe_ledger(paths.root)
+    assert described["not_asked"] == {"n_questions": 1, "n_available": 3, "usd": 0.25}
+    make_console().print(render(described))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Results seen: 2026-01-01 12:00 (2 questions)." in shown
+    assert "1 question of 3 not asked (limit_items), which saved about $0.25." in shown
+
+
+def test_a_run_without_a_limit_left_nothing_out(experiments: Path) -> None:
+    described = describe_ledger(experiments / "run_x")
+    assert (described["looks"], described["not_asked"]) == ([], None)

@@ -23,6 +23,8 @@ def test_defaults_are_filled_in_at_every_level(experiment: SmallExperiment) -> N
         "adjustment": "holm",
         "equivalence_margin": 0.02,
         "subgroups": [],
+        "max_unpaired": 0.02,
+        "monitoring": "single",
         "family": ["correct"],
     }
 
@@ -63,6 +65,9 @@ WRONG_VALUES = {
     "datasets: {quiz: null}": "datasets.quiz: is null, but must be a mapping of keys",
     "datasets: {}": "datasets: is {}\n  Allowed: 1 or more keys.",
     "datasets: {quiz: {path: quiz.jsonl}}": "datasets.quiz: the key 'scorer' is missing",
+    "datasets: {quiz: {path: quiz.jsonl, scorer: numeric, scorers: [numeric]}}": (
+        "datasets.quiz: has both 'scorer' and 'scorers'\n  Keep one of them."
+    ),
     "datasets: {all: {path: quiz.jsonl, scorer: short_answer}}": "datasets.all: the name 'all' is reserved",
     "datasets: {quiz: {path: 'a{b}', scorer: short_answer}}": "'a{b}' is not a valid path",
     "models: [sim]": "models: is ['sim'], but must be a mapping of keys\n  Write keys under it",

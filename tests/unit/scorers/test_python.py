@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.comparison.metrics import Better, Metric
 from scripts.records import Item
 from scripts.scorers import build_scorer
 from scripts.scorers.base import NO_TEXT, UNREAD, Score
@@ -147,3 +148,50 @@ def test_a_function_can_be_named_in_every_form(module: str, form: str | dict[str
         else {key: value.format(function) for key, value in form.items()}
     )
     assert build_scorer(spec) == PythonScorer(function)
+
+
+WORDS = Metric("words", "Words", "Number of words.", Better.LOWER, range=(0.0, 100.0), margin=2.0)
+DRIFT = Metric("drift", "Drift", "How far it drifts.", Better.NONE, range=None)
+DECLARED = {"words": WORDS, "drift": DRIFT}
+
+
+def give_declared(module: str, value: object) -> Score:
+    item = Item("q1", "Which city?", ("Paris",), fields={"give": value})
+    return PythonScorer(f"{module}:give", declared=DECLARED).score("Paris", item)
+
+
+def test_a_function_may_give_metrics_that_are_declared(module: str) -> None:
+    score = give_declared(module, {"correct": True, "words": 12, "drift": -0.5})
+    assert (score.correct, dict(score.more)) == (1.0, {"words": 12.0, "drift": -0.5})
+    assert dict(give_declared(module, True).more) == {}
+    score = give_declared(module, Score(1.0, more={"words": 100}))
+    assert (score.correct, dict(score.more)) == (1.0, {"words": 100.0})
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"words": 101}, r"gave 101 as words, but it must be in \[0, 100\]"),
+        ({"words": "many"}, r"gave 'many' as words, but it must be in \[0, 100\]"),
+        ({"words": math.nan}, r"gave nan as words, but it must be in \[0, 100\]"),
+        ({"drift": math.inf}, "gave inf as drift, but it must be a number"),
+        ({"drift": None}, "gave None as drift, but it must be a number"),
+        (
+            {"letters": 3},
+            "gave 'letters'; the metrics are correct, f1, .*, words, drift; declare others under `metr",
+        ),
+        (Score(1.0, more={"letters": 3}), "gave 'letters'; the metrics are correct"),
+        (Score(1.0, more={"words": -1}), r"gave -1 as words, but it must be in \[0, 100\]"),
+    ],
+)
+def test_a_declared_metric_is_checked(module: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"scorer python:{module}:give, item 'q1': {message}"):
+        give_declared(module, value)
+
+
+def test_only_a_function_of_ones_own_is_told_what_is_declared(module: str) -> None:
+    built = build_scorer(f"python: {module}:give", DECLARED)
+    assert built == PythonScorer(f"{module}:give", declared=DECLARED)
+    assert build_scorer("exact", DECLARED) == build_scorer("exact")
+    with pytest.raises(ValueError, match="unknown option 'declared'"):
+        build_scorer({"python": f"{module}:give", "declared": {}}, DECLARED)

@@ -20,7 +20,16 @@ from scripts.scorers.short_answer import ShortAnswer
 
 ITEM = Item("q1", "How many?", ("7", "A"), context="Seven, 7, VII.", choices=("7", "8"))
 BUILT = [
-    build_scorer(spec) for spec in ("short_answer", "numeric", "multiple_choice", "python:operator:is_not")
+    build_scorer(spec)
+    for spec in (
+        "short_answer",
+        "numeric",
+        "multiple_choice",
+        "python:operator:is_not",
+        "exact",
+        "contains",
+        {"name": "label", "labels": ["7", "A"]},
+    )
 ]
 HOSTILE = [
     "\x00" * 10**6,
@@ -92,11 +101,11 @@ def test_a_scorer_is_built_from_its_name_and_options(spec: str | dict[str, Any],
             "numerics",
             f"unknown scorer 'numerics' (did you mean 'numeric'?); allowed: {', '.join(scorer_names())}",
         ),
-        ("zzz", "unknown scorer 'zzz'; allowed: multiple_choice, "),
+        ("zzz", "unknown scorer 'zzz'; allowed: contains, exact, "),
         ("", "unknown scorer ''; allowed"),
         (None, "a scorer is a name or a mapping with a name, not None"),
         (["numeric"], "a scorer is a name or a mapping with a name, not ['numeric']"),
-        ({"tolerance": 1}, "a scorer needs a name, not None; allowed: multiple_choice, "),
+        ({"tolerance": 1}, "a scorer needs a name, not None; allowed: contains, exact, "),
         (
             {"name": "numeric", "tolerence": 1},
             "scorer 'numeric': unknown option 'tolerence' (did you mean 'tolerance'?); "
