@@ -86,6 +86,8 @@ def _options(
 
     Without choices any letter may be chosen, and an accepted text that is no letter is its own option.
     """
+    if len(choices) > len(string.ascii_uppercase):
+        raise ValueError(f"{len(choices)} options, but only 26 letters")
     letters = string.ascii_uppercase[: len(choices)] if choices else string.ascii_uppercase
     by_text: dict[str, str] = {}
     for letter, choice in zip(letters, choices, strict=False):

@@ -235,6 +235,12 @@ def test_26_options_have_letters() -> None:
             assert MultipleChoice().score(reply, item).correct == float(choices[0] not in reply)
 
 
+def test_more_options_than_letters_are_refused() -> None:
+    item = Item("q1", "Which city?", ("A",), choices=tuple(f"city {number}" for number in range(27)))
+    with pytest.raises(ValueError, match="item 'q1': 27 options, but only 26 letters"):
+        MultipleChoice().score("A", item)
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="ABab()[]{}.:,*_ \n/&answeroptionisboxed\\"))
 def test_every_text_gets_a_score_or_is_unread(text: str) -> None:

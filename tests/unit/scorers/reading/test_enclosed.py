@@ -91,6 +91,9 @@ def test_only_the_last_few_are_looked_at() -> None:
         ("```python\nprint(1)", "print(1)"),
         ("<result>42</result>", "42"),
         ("`42`", "`42`"),
+        ("It is <strong>42</strong>.", "It is 42."),
+        ("<p></p>", "<p></p>"),
+        ("</response>", "</response>"),
         ("no fence", "no fence"),
     ],
 )
