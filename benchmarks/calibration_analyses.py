@@ -189,7 +189,6 @@ def bounds_cases(n: int, rate: float) -> Iterator[Case]:
             seed=1,
             names=(),
             margin=None,
-            higher_is_better=True,
         )
         return found.low, found.high
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 
 from benchmarks.calibration_pairs import LEVEL, RESAMPLES, Method, case_of
 from benchmarks.simulation import Case, Design, FloatArray, answers, one_by_one
 from scripts.analysis.bounds import difference_bounds
-from scripts.analysis.paired import paired_effect
+from scripts.analysis.equivalence import margin_tests
+from scripts.analysis.paired import effect_of_pairs
+from scripts.analysis.pairs import Inference, Pairs, infer_difference, pair_up
 from scripts.analysis.resampling import child_rng
-from scripts.analysis.verdicts import Verdict, verdict
+from scripts.analysis.verdicts import Verdict
+from scripts.reporting.family import judge_effects
 
 N_ITEMS = 400, 1000, 2000
 SHARES = 0.02, 0.05
@@ -49,11 +54,11 @@ def strike_out(rng: np.random.Generator, values: FloatArray, share: float, *, st
 
 
 def judge_with_missing(trial: FloatArray, baseline: FloatArray, *, with_worst_case: bool = True) -> Verdict:
-    """Judge as a run does; the worst case must bear out every word, however few answers are missing."""
+    """Judge as a run does; whatever is missing, the worst case must bear out every word."""
     rng = child_rng(1, "missing")
-    effect = paired_effect(
-        trial, baseline, confidence_level=LEVEL, resamples=RESAMPLES, rng=rng, bounds=(0.0, 1.0)
-    )
+    pairs = pair_up(trial, baseline, bounds=(0.0, 1.0))
+    inference = infer_difference(pairs, bounds=(0.0, 1.0))
+    effect = effect_of_pairs(pairs, inference, confidence_level=LEVEL, resamples=RESAMPLES, rng=rng)
     worst = difference_bounds(
         trial,
         baseline,
@@ -62,21 +67,26 @@ def judge_with_missing(trial: FloatArray, baseline: FloatArray, *, with_worst_ca
         seed=1,
         names=("missing",),
         margin=MARGIN,
-        higher_is_better=True,
     )
-    if worst.low is None or worst.high is None:
-        raise ValueError(f"the worst case has no interval: {worst.reason}")
-    return verdict(
-        difference=effect.difference,
-        p_value=effect.p_value,
-        confidence_level=LEVEL,
-        equivalence_low=effect.equivalence_low,
-        equivalence_high=effect.equivalence_high,
-        margin=MARGIN,
-        higher_is_better=True,
-        is_unbalanced=with_worst_case,
-        worst_case=(worst.low, worst.high),
-    )
+    equivalence = equivalence_p_value(pairs, inference)
+    row: dict[str, Any] = {"trial": "trial", "dataset": "all", "metric": "correct", "better": "higher"}
+    row |= {"difference": effect.difference, "p_value": effect.p_value}
+    row["sensitivity"] = {
+        "non_inferiority": {"p_equivalence": equivalence},
+        "worst_case": dataclasses.asdict(worst) if with_worst_case else None,
+    }
+    (judged,) = judge_effects([row], adjustment="holm", family=["correct"], confidence_level=LEVEL)
+    return cast(Verdict, judged["verdict"])
+
+
+def equivalence_p_value(pairs: Pairs, inference: Inference) -> float | None:
+    """P-value of the two one-sided tests against the margin."""
+    if inference.p_value is None:
+        return None
+    difference = float(pairs.differences.mean())
+    return margin_tests(
+        difference, inference.p_value, margin=MARGIN, higher_is_better=True, method="a run"
+    ).p_equivalence
 
 
 def missing_case(n: int, rate: float, share: float, *, gain: float, with_worst_case: bool = True) -> Case:

@@ -20,7 +20,7 @@ from scripts.comparison.omnibus import compare_all
 from scripts.comparison.run_scores import Key, RunScores, pair_trials, read_run_scores
 from scripts.comparison.simultaneous import detectable_differences, simultaneous_intervals
 from scripts.errors import user_errors
-from scripts.experiment.dataset_scorer import run_metrics, scorer_specs
+from scripts.experiment.dataset_scorer import run_metrics
 from scripts.experiment.prompts import find_prompt
 from scripts.experiment.settings import Settings, read_run_settings
 from scripts.files import read_json, write_json, write_text
@@ -195,7 +195,7 @@ def _methods(settings: Settings) -> Methods:
     versions = {name: importlib.metadata.version(name) for name in ("scipy", "statsmodels", "snakemake")}
     return Methods(
         scorers={
-            name: ", ".join(_scorer_name(spec) for spec in scorer_specs(entry))
+            name: ", ".join(map(_scorer_name, entry["scorers"] if "scorers" in entry else [entry["scorer"]]))
             for name, entry in settings.config["datasets"].items()
         },
         resamples=options["resamples"],

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
+from scripts.comparison.labels import compare_labels, describe_labels, labelled_datasets
 from scripts.comparison.trial import describe_datasets
-from scripts.comparison.units import merge_units
+from scripts.comparison.units import join_clusters, merge_units
 from scripts.comparison.usage import read_usage
-from scripts.experiment.dataset_scorer import run_metrics
+from scripts.experiment.dataset_scorer import make_scorer, run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -58,16 +59,23 @@ def stats_trial(
         is_growing=options["monitoring"] == "anytime",
     )
     questions = read_items(prepared, comparison.subgroups)
+    scorers = {name: make_scorer(settings, name) for name in settings.config["datasets"]}
+    labelled = labelled_datasets(scorers, prepared)
     rows = _read_arm(files)
+    other = None if baseline is None or trial.baseline is None else _read_arm(baseline)
     effects: list[dict[str, Any]] = []
-    if baseline is not None and trial.baseline is not None:
-        other = _read_arm(baseline)
+    if other is not None:
         merged, units = merge_units([rows, other], questions)
         arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
-        effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
+        effects += compare(*arms, units, comparison, names=(trial.name, str(trial.baseline)))
+        clusters = join_clusters([rows, other], questions)
+        found = (compare_labels(rows, other, one, clusters, confidence_level=level) for one in labelled)
+        effects += (effect for effect in found if effect is not None)
     (own,), units = merge_units([rows], questions)
     arm = make_arm(own, measured)
     described = describe_datasets(add_items(arm.means, units), arm, level)
+    for one in labelled:
+        described[one.name]["classification"] = describe_labels(rows, one)
     write_json(
         out,
         {
@@ -77,6 +85,11 @@ def stats_trial(
             "confidence_level": level,
             "n_requests": len(rows),
             "outcomes": count_outcomes(rows["outcome"]),
+            "n_without_text": count_reading(rows)["n_without_text"],
+            "reading": {
+                "trial": count_reading(rows),
+                "baseline": None if other is None else count_reading(other),
+            },
             "without_score": count_outcomes(rows.loc[rows["correct"].isna(), "outcome"]),
             **described.pop(ALL),
             "by_dataset": described,
@@ -109,6 +122,18 @@ def count_outcomes(outcomes: pd.Series[str]) -> dict[str, int]:
     """Count each outcome, including those that did not occur."""
     counts = outcomes.value_counts()
     return {outcome.value: int(counts.get(outcome.value, 0)) for outcome in Outcome}
+
+
+def count_reading(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the replies that came to an end or were cut, those of them without a text, and what is unread."""
+    is_reply = rows["outcome"].isin([Outcome.ANSWERED.value, Outcome.TRUNCATED.value])
+    has_text = rows["unread"].notna()
+    return {
+        "n_replies": int(is_reply.sum()),
+        "n_without_text": int((is_reply & ~has_text).sum()),
+        "n_texts": int(has_text.sum()),
+        "n_unread": int((rows["unread"] == 1).sum()),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

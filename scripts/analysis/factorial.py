@@ -16,10 +16,9 @@ from scripts.analysis.factorial_design import Cross, LeftOutCell, Level, full_cr
 from scripts.analysis.factorial_tests import FactorTest, Share, factor_tests, shares
 from scripts.analysis.intervals import MeanInterval
 from scripts.analysis.levels import check_level
-from scripts.analysis.paired import effect_of_pairs
-from scripts.analysis.pairs import infer_difference, pair_up
-from scripts.analysis.resampling import sign_flip_test
-from scripts.analysis.simultaneous import family_member, simultaneous_effects
+from scripts.analysis.paired import difference_test
+from scripts.analysis.pairs import Pairs, infer_difference, pair_up
+from scripts.analysis.simultaneous import PlainInterval, family_member, simultaneous_effects
 
 Kind = Literal["main effect", "interaction", "trend"]
 """Every kind of contrast."""
@@ -66,6 +65,8 @@ class Contrast:
     """Name of the test of this contrast alone."""
     p_value: float
     """Two-sided, not adjusted; never 0."""
+    is_p_floor: bool
+    """Whether ``p_value`` is the smallest that the resamples can give."""
     p_adjusted: float | None
     """Adjusted for all contrasts of the design, by `scripts.analysis.simultaneous`, step-down."""
     simultaneous_low: float | None
@@ -123,6 +124,15 @@ class _Weighted(NamedTuple):
     """What to divide results by: the range of a numeric factor."""
 
 
+class _Prepared(NamedTuple):
+    """What a contrast comes to in each item."""
+
+    items: FloatArray
+    reach: tuple[float, float] | None
+    pairs: Pairs
+    interval: PlainInterval
+
+
 def factorial_effects(
     scores: ArrayLike,
     levels: Sequence[Mapping[str, Level]],
@@ -175,7 +185,7 @@ def factorial_effects(
     Every contrast is a sum of an item's values with fixed weights, so the items (or their clusters) are its
     units, and what an item has in all cells drops out [1]_.  A main effect is a paired comparison of two
     means over cells, and treated as one (`scripts.analysis.paired`).  Others: `intervals.robust_interval` and
-    `sign_flip_test` by cluster.  A trend's weights are the levels' deviations from their mean, over the sum
+    sign flips by cluster.  A trend's weights are the levels' deviations from their mean, over the sum
     of their squares: the slope of each item's least-squares line.
 
     References
@@ -307,29 +317,30 @@ def _contrasts(
     rng: np.random.Generator,
 ) -> Iterator[Contrast]:
     """Estimate each contrast, alone and in the family of all of them."""
-    values = [_item_values(data.values, one.weights) for one in weighted]
-    reaches = [_reach(one.weights, data.bounds) for one in weighted]
-    members = [
-        family_member(items, data.codes, bounds=reach) for items, reach in zip(values, reaches, strict=True)
-    ]
-    family = simultaneous_effects(members, confidence_level=confidence_level, resamples=resamples, rng=rng)
-    for one, items, reach, effect in zip(weighted, values, reaches, family.effects, strict=True):
-        estimate, error = float(items.mean()), intervals.standard_error(items, data.codes)
-        low, high, interval_method, test, p_value = _alone(
-            data, one, items, reach, confidence_level=confidence_level, resamples=resamples, rng=rng
-        )
+    prepared = [_prepare(data, one) for one in weighted]
+    family = simultaneous_effects(
+        [family_member(one.items, data.codes, bounds=one.reach, interval=one.interval) for one in prepared],
+        confidence_level=confidence_level,
+        resamples=resamples,
+        rng=rng,
+    )
+    for one, found, effect in zip(weighted, prepared, family.effects, strict=True):
+        error = intervals.standard_error(found.items, data.codes)
+        low, high, interval_method = found.interval(confidence_level)
+        test, p_value, is_floor = difference_test(found.pairs, resamples, rng)
         yield Contrast(
             kind=one.kind,
             factors=one.factors,
             levels=one.levels,
             references=one.references,
-            estimate=estimate / one.unit,
+            estimate=float(found.items.mean()) / one.unit,
             standard_error=_over(error, one.unit),
             low=_over(low, one.unit),
             high=_over(high, one.unit),
             interval_method=interval_method,
             test=test,
             p_value=p_value,
+            is_p_floor=is_floor,
             p_adjusted=effect.p_step_down,
             simultaneous_low=_over(effect.low, one.unit),
             simultaneous_high=_over(effect.high, one.unit),
@@ -359,34 +370,19 @@ def _reach(weights: FloatArray, bounds: tuple[float, float] | None) -> tuple[flo
     return -reach, reach
 
 
-def _alone(
-    data: _Data,
-    one: _Weighted,
-    items: FloatArray,
-    reach: tuple[float, float] | None,
-    *,
-    confidence_level: float,
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float | None, float | None, str, str, float]:
-    """Interval and its method, test and p-value of one contrast."""
+def _prepare(data: _Data, one: _Weighted) -> _Prepared:
+    """Items' values of a contrast, and its methods."""
+    items, reach = _item_values(data.values, one.weights), _reach(one.weights, data.bounds)
+    # The means at a level and at the reference are two arms like any others; of other contrasts the parts
+    # with either sign are no means, so their difference alone is looked at.
     if one.kind == "main effect":
-        # The mean at the level and the mean at the reference are two arms like any others.
         after, before = (_item_values(data.values, np.maximum(sign * one.weights, 0.0)) for sign in (1, -1))
         pairs = pair_up(after, before, data.codes, bounds=data.bounds)
-        effect = effect_of_pairs(
-            pairs,
-            infer_difference(pairs, bounds=data.bounds),
-            confidence_level=confidence_level,
-            resamples=resamples,
-            rng=rng,
-        )
-        assert effect.p_value is not None, "there are items"
-        return effect.low, effect.high, effect.interval_method, effect.test, effect.p_value
-    found = intervals.robust_interval(items, data.codes, confidence_level=confidence_level, bounds=reach)
-    sums = np.bincount(data.codes, weights=items)
-    result = sign_flip_test(sums, resamples=resamples, rng=rng)
-    name = "sign-flip permutation"
-    if found.n_clusters < found.n:
-        name += " by cluster"
-    return found.low, found.high, found.method, name, result.p_value
+        return _Prepared(items, reach, pairs, infer_difference(pairs, bounds=data.bounds).interval)
+    pairs = dataclasses.replace(pair_up(items, np.zeros(len(items)), data.codes), is_binary=False)
+
+    def interval(level: float) -> tuple[float | None, float | None, str]:
+        found = intervals.robust_interval(items, data.codes, confidence_level=level, bounds=reach)
+        return found.low, found.high, found.method
+
+    return _Prepared(items, reach, pairs, interval)

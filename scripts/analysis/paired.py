@@ -152,7 +152,7 @@ def effect_of_pairs(
     if inference.test is not None:
         test, p_value, is_p_floor = *inference.test, False
     else:
-        test, p_value, is_p_floor = _difference_test(pairs, resamples, rng)
+        test, p_value, is_p_floor = difference_test(pairs, resamples, rng)
     return PairedEffect(
         n_pairs=pairs.n,
         n_unpaired=pairs.n_unpaired,
@@ -172,8 +172,31 @@ def effect_of_pairs(
     )
 
 
-def _difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float, bool]:
-    """Name of the test, p-value, and whether that is the smallest that the resamples can give."""
+def difference_test(pairs: Pairs, resamples: int, rng: np.random.Generator) -> tuple[str, float, bool]:
+    """
+    Test that a trial does as well as its baseline.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        At least one.
+    resamples, rng : int, numpy.random.Generator
+        Sign patterns to draw, and their source.
+
+    Returns
+    -------
+    tuple of str, float, bool
+        Name of the test, two-sided p-value, and whether that is the smallest that the resamples can give.
+
+    Notes
+    -----
+    `exact_mcnemar` for binary pairs without clusters, otherwise `sign_flip_test`, cluster by cluster.
+
+    Examples
+    --------
+    >>> difference_test(pair_up([1, 1, 1, 0], [0, 0, 1, 0]), 100, np.random.default_rng(1))
+    ('exact mcnemar', 0.5, False)
+    """
     if pairs.is_binary and not pairs.is_clustered:
         return "exact mcnemar", exact_mcnemar(pairs.n_gained, pairs.n_lost), False
     sums = np.bincount(pairs.codes, weights=pairs.differences)

@@ -10,12 +10,16 @@ import numpy as np
 
 from scripts.analysis.arrays import CodeArray, FloatArray
 from scripts.analysis.equivalence import margin_tests
+from scripts.analysis.joint_flips import ClusterSums, joint_max_t
 from scripts.analysis.levels import check_level, significance_level
-from scripts.analysis.max_t import MaxT, Studentiser, max_t
-from scripts.analysis.sign_flips import canonical, rounded
+from scripts.analysis.max_t import Studentiser
+from scripts.analysis.sign_flips import rounded
 
 METHOD = "max-t sign flips"
 """Name of what is computed."""
+
+PlainInterval = Callable[[float], tuple[float | None, float | None, str]]
+"""Bounds and method at a level, as of `scripts.analysis.pairs.Inference`; no bounds: the method says why."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class FamilyMember:
     """Items of the cluster that are here."""
     bounds: tuple[float, float] | None = None
     """Smallest and largest possible difference."""
+    interval: PlainInterval | None = None
+    """The effect's own method; None: mean plus or minus standard errors."""
 
     @property
     def n_items(self) -> int:
@@ -54,7 +60,7 @@ class SimultaneousEffect:
     high: float | None = None
     """Upper bound; None exactly where ``low`` is."""
     p_single_step: float | None = None
-    """Adjusted; below 1 - level exactly where the interval excludes 0.  Never 0."""
+    """Adjusted, never 0; below 1 - level exactly where an interval of standard errors excludes 0."""
     p_step_down: float | None = None
     """Adjusted with more power, never above ``p_single_step``; holds for verdicts, not for the interval."""
     reason: str | None = None
@@ -82,7 +88,11 @@ class Simultaneous:
 
 
 def family_member(
-    differences: FloatArray, codes: CodeArray, *, bounds: tuple[float, float] | None = None
+    differences: FloatArray,
+    codes: CodeArray,
+    *,
+    bounds: tuple[float, float] | None = None,
+    interval: PlainInterval | None = None,
 ) -> FamilyMember:
     """
     Add up the differences of one effect by cluster.
@@ -95,6 +105,9 @@ def family_member(
         Cluster of each item, numbered alike in all members of the family.
     bounds : tuple of float, optional
         Smallest and largest possible difference; intervals are cut off there.
+    interval : callable, optional
+        The method of the plain interval, from `scripts.analysis.pairs.infer_difference`: better than standard
+        errors for shares near 0 and 1.
 
     Examples
     --------
@@ -105,7 +118,13 @@ def family_member(
     clusters, numbers = np.unique(codes, return_inverse=True)
     sums = np.bincount(numbers, weights=differences, minlength=len(clusters)).astype(np.float64)
     sizes = np.bincount(numbers, minlength=len(clusters)).astype(np.float64)
-    return FamilyMember(clusters=clusters.astype(np.int64), sums=rounded(sums), sizes=sizes, bounds=bounds)
+    return FamilyMember(
+        clusters=clusters.astype(np.int64),
+        sums=rounded(sums),
+        sizes=sizes,
+        bounds=bounds,
+        interval=interval,
+    )
 
 
 def simultaneous_effects(
@@ -152,7 +171,8 @@ def simultaneous_effects(
     the level, whatever the number of clusters, if differences are symmetric where there is no effect; the
     second keeps the correlation that the errors of the means have where there are effects, so that the
     intervals hold.  Of both critical values and p-values the larger one is taken.  An interval is the mean
-    plus or minus so many standard errors.
+    plus or minus so many standard errors, or that of the member's own method at the level of a single
+    interval that reaches as far.
 
     References
     ----------
@@ -182,7 +202,8 @@ def simultaneous_effects(
     tested = [number for number, effect in enumerate(plain) if effect.reason is None]
     if not tested:
         return Simultaneous(effects=tuple(plain), n_tested=0, method="none: no effect that can be tested")
-    found = _flip([members[number] for number in tested], resamples, rng)
+    sums = [ClusterSums(member.clusters, member.sums, member.sizes) for member in members]
+    found = joint_max_t([sums[number] for number in tested], resamples=resamples, rng=rng)
     critical = found.critical_value(alpha)
     effects = list(plain)
     for place, number in enumerate(tested):
@@ -196,7 +217,7 @@ def simultaneous_effects(
         effects=tuple(effects),
         n_tested=len(tested),
         critical_value=None if math.isinf(critical) else critical,
-        single_level=None if math.isinf(critical) else math.erf(critical / math.sqrt(2)),
+        single_level=None if math.isinf(critical) else _single_level(critical),
         n_patterns=found.n_patterns,
         is_exact=found.is_exact,
         method=METHOD,
@@ -317,6 +338,10 @@ def _with_interval(effect: SimultaneousEffect, member: FamilyMember, critical: f
         return dataclasses.replace(effect, reason="too few resamples or clusters for this level")
     assert effect.difference is not None, "tested"
     assert effect.standard_error is not None, "tested"
+    if member.interval is not None:
+        low, high, method = member.interval(_single_level(critical))
+        reason = None if low is not None else method.removeprefix("none: ")
+        return dataclasses.replace(effect, low=low, high=high, reason=reason)
     reach = Studentiser.quantile(critical, effect.n_clusters) * effect.standard_error
     floor, ceiling = member.bounds if member.bounds is not None else (-math.inf, math.inf)
     return dataclasses.replace(
@@ -324,52 +349,6 @@ def _with_interval(effect: SimultaneousEffect, member: FamilyMember, critical: f
     )
 
 
-def _flip(members: Sequence[FamilyMember], resamples: int, rng: np.random.Generator) -> MaxT:
-    """Draw the family's largest statistics; members that share no cluster are in blocks of their own."""
-    # Where clusters are single items, their sums times their sizes are the sums once more.
-    n_kinds = 4 if any(bool(np.any(member.sizes > 1)) for member in members) else 2
-    blocks, order = [], []
-    for together in _components(members):
-        order += together
-        blocks.append(_block([members[number] for number in together], n_kinds))
-    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
-
-    def forms(signed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        parts = [np.split(part, n_kinds, axis=1) for part in np.split(signed, ends, axis=1)]
-        kinds = [np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True)]
-        return kinds[0], kinds[1], kinds[-2], kinds[-1]
-
-    ordered = (members[number] for number in order)
-    studentiser = Studentiser.of((member.sums, member.sizes) for member in ordered)
-    found = max_t(blocks, forms, studentiser, resamples=resamples, rng=rng)
-    back = np.argsort(order)
-    return dataclasses.replace(
-        found, p_single_step=found.p_single_step[back], p_step_down=found.p_step_down[back]
-    )
-
-
-def _components(members: Sequence[FamilyMember]) -> list[list[int]]:
-    """Numbers of the members that are tied by clusters, directly or through others."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(members)
-    numbers = np.repeat(np.arange(n), [len(member.clusters) for member in members])
-    codes = np.unique(np.concatenate([member.clusters for member in members]), return_inverse=True)[1]
-    size = n + int(codes.max()) + 1
-    graph = coo_array((np.ones(len(codes)), (numbers, n + codes)), shape=(size, size))
-    labels = connected_components(graph, directed=False)[1][:n]
-    return [np.flatnonzero(labels == label).tolist() for label in dict.fromkeys(labels.tolist())]
-
-
-def _block(members: Sequence[FamilyMember], n_kinds: int) -> FloatArray:
-    """Sums and deviations of each member by cluster and, of four kinds, both times the cluster's size."""
-    clusters = np.unique(np.concatenate([member.clusters for member in members]))
-    sums, sizes = np.zeros((2, len(clusters), len(members)))
-    for column, member in enumerate(members):
-        rows = np.searchsorted(clusters, member.clusters)
-        sums[rows, column], sizes[rows, column] = member.sums, member.sizes
-    means = np.array([math.fsum(member.sums) / member.n_items for member in members])
-    apart = np.column_stack([rounded(column) for column in (sums - means * sizes).T])
-    kinds = [sums, apart, sums * sizes, apart * sizes]
-    return canonical(np.hstack(kinds[:n_kinds]))
+def _single_level(critical: float) -> float:
+    """Chance that a normal deviate is within the critical value."""
+    return math.erf(critical / math.sqrt(2))

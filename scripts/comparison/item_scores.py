@@ -36,8 +36,11 @@ class Arm:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read a trial's scores: a row per request."""
-    frame: pd.DataFrame = read_parquet(path).to_pandas()
+    """Read a trial's scores, without the texts that were read: a row per request."""
+    import pyarrow.parquet as pq
+
+    columns = [name for name in pq.read_schema(path).names if name != "read"]
+    frame: pd.DataFrame = read_parquet(path, columns).to_pandas()
     return frame
 
 

@@ -64,7 +64,12 @@ METRICS = (
         Better.HIGHER,
         is_compared=True,
     ),
-    Metric("abstained", "Abstained", "1 if the whole answer is empty or an abstention phrase.", Better.NONE),
+    Metric(
+        "abstained",
+        "Abstained",
+        "1 if the whole answer is an abstention phrase, or empty where the scorer says so.",
+        Better.NONE,
+    ),
     Metric(
         "false_answer",
         "False answers",

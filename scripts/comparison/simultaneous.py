@@ -9,6 +9,7 @@ from typing import Any
 from scripts.analysis.detectable import detectable_by_rule
 from scripts.analysis.levels import significance_level
 from scripts.analysis.multiplicity import strictest_alpha
+from scripts.analysis.pairs import infer_difference
 from scripts.analysis.resampling import child_rng
 from scripts.analysis.simultaneous import FamilyMember, family_member, simultaneous_effects
 from scripts.comparison.run_scores import Key, RunPairs, RunScores, with_only_dataset
@@ -89,4 +90,9 @@ def detectable_differences(
 def _member(member: RunPairs) -> FamilyMember:
     smallest, largest = member.metric.range or (-math.inf, math.inf)
     bounds = smallest - largest, largest - smallest
-    return family_member(member.pairs.differences, member.codes, bounds=bounds)
+    return family_member(
+        member.pairs.differences,
+        member.codes,
+        bounds=bounds,
+        interval=infer_difference(member.pairs, bounds=member.metric.range).interval,
+    )

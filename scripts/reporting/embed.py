@@ -174,6 +174,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "correct": answer.correct,
         "abstained": answer.is_abstention,
         "text": _text(answer.text),
+        "read": None if answer.read is None else visible(answer.read.text),
+        "unread": answer.is_unread,
         "finish_reason": None if answer.finish_reason is None else visible(answer.finish_reason),
         "error": _text(answer.error),
     }

@@ -21,6 +21,9 @@ SINGLE_GROUPS = {"right": 4, "wrong": 6, "abstained": 4, "failed": 6}
 EXAMPLE_CHARACTERS = 10_000
 """About how much text all examples of a page may have together."""
 
+READ_LIMIT = 300
+"""The most characters that are shown of what a scorer read."""
+
 _BATCH_ROWS = 1024
 _LIMITS = (4000, 2000, 1000, 500, 250, 120)
 _NO_ANSWER = Answer(outcome="missing", text=None, correct=None)
@@ -152,7 +155,8 @@ def _shorter(part: Excerpt | None, limit: int) -> Excerpt | None:
 
 
 def _read_answers(files: TrialFiles, keys: Sequence[Key], limit: int) -> dict[Key, Answer]:
-    scores = {_key(row): row for row in _chosen_rows(files.scores, keys, ("correct", "abstained"), (), limit)}
+    found = _chosen_rows(files.scores, keys, ("correct", "abstained", "unread"), ("read",), READ_LIMIT)
+    scores = {_key(row): row for row in found}
     rows = _chosen_rows(
         files.outcomes, keys, ("outcome",), ("text", "finish_reason", "error_code", "error_message"), limit
     )
@@ -168,9 +172,18 @@ def _answer(row: Mapping[str, Any], score: Mapping[str, Any]) -> Answer:
         text=_excerpt(row, "text"),
         correct=finite(score.get("correct")),
         is_abstention=finite(score.get("abstained")) == 1,
+        read=_part_read(score, row.get("text")),
+        is_unread=finite(score.get("unread")) == 1,
         finish_reason=row["finish_reason"],
         error=Excerpt(error, n_characters) if error else None,
     )
+
+
+def _part_read(score: Mapping[str, Any], text: str | None) -> Excerpt | None:
+    """Give what was read of an answer, if that is not all of it."""
+    read = _excerpt(score, "read")
+    is_all = read is not None and text is not None and read.text == text.strip()[:READ_LIMIT]
+    return None if is_all else read
 
 
 def _chosen_rows(

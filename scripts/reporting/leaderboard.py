@@ -41,6 +41,8 @@ RESERVED = frozenset(
         "n_units",
         "n_requests",
         "outcomes",
+        "n_without_text",
+        "reading",
         "without_score",
         "metrics",
         "by_dataset",

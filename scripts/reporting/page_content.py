@@ -35,6 +35,10 @@ class Answer:
     correct: float | None
     """Score of the answer; None: it has none."""
     is_abstention: bool = False
+    read: Excerpt | None = None
+    """What the scorer took for the answer, where that is not the whole text."""
+    is_unread: bool = False
+    """Whether there is a text in which no answer could be read."""
     finish_reason: str | None = None
     error: Excerpt | None = None
     """Code and message of what went wrong."""

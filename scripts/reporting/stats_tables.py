@@ -19,6 +19,8 @@ STATS_FIELDS = {
     "n_items",
     "n_requests",
     "outcomes",
+    "n_without_text",
+    "reading",
     "metrics",
     "by_dataset",
     "effects",

@@ -192,10 +192,16 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "n_units": stats.get("n_units"),
         "n_requests": stats["n_requests"],
         "outcomes": {outcome.value: stats["outcomes"].get(outcome.value, 0) for outcome in Outcome},
+        "n_without_text": stats.get("n_without_text"),
+        "reading": (stats.get("reading") or {}).get("trial"),
         "without_score": {name: n for name, n in (stats.get("without_score") or {}).items() if n},
         "metrics": _metrics(stats["metrics"]),
         "by_dataset": {
-            name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
+            name: {
+                "n_items": part["n_items"],
+                "metrics": _metrics(part["metrics"]),
+                **({"classification": part["classification"]} if part.get("classification") else {}),
+            }
             for name, part in stats["by_dataset"].items()
         },
         "analyses": {name: stats.get(name) for name in TRIAL_ANALYSES},

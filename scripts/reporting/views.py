@@ -15,6 +15,7 @@ from scripts.reporting import (
     gaps,
     leaderboard,
     quantities,
+    reading_notes,
     robustness,
     sentences,
     spending,
@@ -71,11 +72,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
     costs = [(row, page.costs.get(row["trial"])) for row in board]
     prices = spending.price_sources(page.costs.values())
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
-    placed = page.summary.get("leaderboard") or {}
     return {
-        "looks": (page.summary.get("looks") or {}).get("note", ""),
-        "placed": placed,
-        "places": placed.get("places") or {},
+        **_together(page.summary),
         "run_id": page.summary["run_id"],
         "generated_at": page.generated_at,
         "confidence_level": page.summary["confidence_level"],
@@ -88,6 +86,7 @@ def run_view(page: RunPage) -> dict[str, Any]:
         "gaps": gaps.comparison_gaps(
             overall, headline, without_score={trial["trial"]: trial["without_score"] for trial in ranked}
         ),
+        "reading": reading_notes.reading_warnings(ranked),
         "omnibus": sentences.omnibus_words(
             page.summary.get("omnibus", ()), headline, confidence_level=page.summary["confidence_level"]
         ),
@@ -125,6 +124,17 @@ def run_view(page: RunPage) -> dict[str, Any]:
     }
 
 
+def _together(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found by looking at all trials together."""
+    placed = run.get("leaderboard") or {}
+    return {
+        "looks": (run.get("looks") or {}).get("note", ""),
+        "placed": placed,
+        "places": placed.get("places") or {},
+        "design": design_view(run.get("design"), confidence_level=run["confidence_level"]),
+    }
+
+
 def run_drawings(page: RunPage) -> dict[str, drawings.Drawing]:
     """Every figure of the run's page as a drawing of its own, by name."""
     return drawings.run_drawings(
@@ -152,6 +162,11 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "headline": headline,
         "correct": correct,
         "scores": _score_rows(stats),
+        "classified": [
+            (name, part["classification"])
+            for name, part in stats["by_dataset"].items()
+            if part.get("classification")
+        ],
         "forest": figures.forest(shares, group="dataset", margin=page.equivalence_margin) if shares else None,
         "effects": effects,
         "precision": [
@@ -166,6 +181,7 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
             effects[0]["metric"] if effects else "",
             without_score={stats["trial"]: stats.get("without_score") or {}},
         ),
+        "reading": reading_notes.reading_notes(stats),
         "stack": figures.stack(stats["outcomes"]),
         "drawings": _trial_drawings(page),
         "outcomes": [outcome.value for outcome in Outcome],

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import DataError
-from scripts.experiment.dataset_scorer import scorer_specs
+from scripts.experiment.dataset_scorer import resolved_specs
 from scripts.experiment.datasets import read_items
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256, read_json, write_json
@@ -208,7 +208,7 @@ def _key(settings: Settings, name: str, path: Path, used: Sequence[str]) -> str:
         {
             "source": cached_sha256(path),
             "limit_items": config["limit_items"],
-            "scorers": scorer_specs(config["datasets"][name]),
+            "scorers": resolved_specs(settings, name),
             "metrics": config["metrics"],
             "subgroups": config["stats"]["subgroups"],
             "used": list(used),

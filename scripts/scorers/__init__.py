@@ -149,6 +149,10 @@ def _read_options(scorer_class: Any, options: Mapping[str, object]) -> dict[str,
 
 def _typed(value: object, wanted: object, option: str) -> object:
     """Check an option as YAML gives it: a list for a tuple, an integer for a float."""
+    if wanted == bool | None:  # null is the default, which nobody has to write
+        wanted = bool
+    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
     if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if isinstance(wanted, type) and wanted in {str, bool} and isinstance(value, wanted):
@@ -158,8 +162,9 @@ def _typed(value: object, wanted: object, option: str) -> object:
         return tuple(value)
     if wanted == Mapping[str, Any] and isinstance(value, Mapping):
         return value
-    kind = {float: "a number", str: "a text", bool: "true or false", Mapping[str, Any]: "a mapping"}.get(
-        typing.cast(Any, wanted), "a list of texts"
+    kinds = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+    kind = (
+        "a mapping" if wanted == Mapping[str, Any] else kinds.get(typing.cast(Any, wanted), "a list of texts")
     )
     raise ValueError(f"the option {option!r} must be {kind}, not {value!r:.80}")
 

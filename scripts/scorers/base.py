@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from scripts.records import Item
+from scripts.scorers.reading.trimming import Trimmed
 from scripts.scorers.text import is_phrase, normalize_answer
 
 
@@ -42,6 +43,15 @@ UNREAD = Score(correct=math.nan, unread=1.0)
 
 class Scorer(Protocol):
     """Anything that scores an answer, using only the text and the item."""
+
+    @property
+    def has_f1(self) -> bool:
+        """Whether it gives F1."""
+        ...
+
+    def trim(self, text: str) -> Trimmed:
+        """Leave out of a reply what is no part of its answer."""
+        ...
 
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item`."""

@@ -10,9 +10,7 @@ from typing import Any
 from scripts.comparison.metrics import BY_NAME, Metric
 from scripts.records import Item
 from scripts.scorers.base import Score, Scorer
-
-GIVEN = ("correct", "unread")
-"""Metrics of every scorer; those of a further one get its name before their own."""
+from scripts.scorers.reading import Trimmed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Named:
     @property
     def given(self) -> tuple[str, ...]:
         """Metrics that other scorers give, too, and that get the name of this one before theirs."""
-        return getattr(self.scorer, "GIVES", GIVEN)
+        return ("correct", "f1", "unread") if self.scorer.has_f1 else ("correct", "unread")
 
     @property
     def metrics(self) -> Iterator[Metric]:
@@ -65,6 +63,15 @@ class Several:
         """All metrics beyond those that every scorer has."""
         further = (metric for named in self.others for metric in named.metrics)
         return (*getattr(self.first, "METRICS", ()), *further)
+
+    @property
+    def has_f1(self) -> bool:
+        """Whether the first one gives F1."""
+        return self.first.has_f1
+
+    def trim(self, text: str) -> Trimmed:
+        """Leave out of a reply what is no part of its answer to the first one."""
+        return self.first.trim(text)
 
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item` with each scorer."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
 
 from scripts.records import Item
 from scripts.scorers.base import UNREAD, Score, is_abstention, judge, judge_nothing
@@ -35,8 +34,6 @@ class ShortAnswer(Reading):
     (1.0, 1.0, 0.0, 0.0)
     """
 
-    GIVES: ClassVar = ("correct", "f1", "unread")
-
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
     unsupported_threshold: float = 0.5
     """An answer is unsupported if more than this share of its tokens is not found in the context."""
@@ -47,6 +44,11 @@ class ShortAnswer(Reading):
         super().__post_init__()
         if not 0 <= self.unsupported_threshold <= 1:
             raise ValueError(f"unsupported_threshold is {self.unsupported_threshold}, but must be in [0, 1]")
+
+    @property
+    def has_f1(self) -> bool:
+        """Whether the scorer gives F1."""
+        return True
 
     @property
     def empty_abstains(self) -> bool:

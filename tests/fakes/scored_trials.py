@@ -51,9 +51,10 @@ class Bench:
     def write(self, name, rows, keys=None):
         """Rows of dataset, item, replicate, outcome, correct (false_answer, abstained), and their keys."""
         columns = ["dataset", "item_id", "replicate", "outcome", "correct"]
-        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys)
+        frame = pd.DataFrame([row[:5] for row in rows], columns=columns).assign(request_key=keys, read=None)
         for metric in NAMES[1:]:
             frame[metric] = math.nan
+        frame["unread"] = frame["correct"] * 0
         for place, metric in enumerate(("false_answer", "abstained"), start=5):
             frame[metric] = [row[place] if len(row) > place else math.nan for row in rows]
         path = self.root / f"{name}.scores.parquet"
@@ -118,9 +119,11 @@ def write_scored_run(root: Path, values: list[list[float]], *, clusters: list[st
             dataset="d",
             replicate=0,
             request_key=None,
+            read=None,
             outcome="answered",
             **dict.fromkeys(NAMES[1:], math.nan),
         )
+        frame["unread"] = 0.0
         frame.loc[n_items - 2 :, "false_answer"] = 1 - frame["correct"]
         path = settings.run_root / "trials" / trial.name / "score" / "scores.parquet"
         path.parent.mkdir(parents=True)

@@ -57,7 +57,7 @@
   function searchText(row) {
     items.texts[row] ??= [
       cell("id", row),
-      ...["question", "text", "baseline_text", "error", "baseline_error"].map((name) => textOf(cell(name, row))),
+      ...["question", "text", "baseline_text", "read", "baseline_read", "error", "baseline_error"].map((name) => textOf(cell(name, row))),
       ...[...(cell("accepted", row) ?? []), ...(cell("choices", row) ?? []), contextOf(row)].map(textOf),
     ]
       .join("\n")
@@ -90,6 +90,7 @@
     const words = [];
     if (outcome !== "answered") words.push(outcome);
     else if (cell(`${prefix}abstained`, row)) words.push("abstained");
+    if (cell(`${prefix}unread`, row)) words.push("unread");
     if (correct === null) return make("span", { class: "none" }, [...words, "no score"].join(", "));
     const grade = { 1: "correct", 0: "wrong" }[correct] ?? `${(100 * correct).toFixed(1)} %`;
     const tone = { 1: "better", 0: "worse" }[correct] ?? "inconclusive";
@@ -102,6 +103,8 @@
     if (text === null) nodes.push(make("p", { class: "empty" }, "No text came back."));
     else if (textOf(text) === "") nodes.push(make("p", { class: "empty" }, "The text is empty."));
     else nodes.push(...box(text));
+    const read = cell(`${prefix}read`, row);
+    if (read !== null) nodes.push(make("p", { class: "cut" }, "Read as: ", make("bdi", {}, read)));
     if (finish !== null && cell(`${prefix}outcome`, row) !== "answered") {
       nodes.push(make("p", { class: "cut" }, "Finish reason: ", make("bdi", {}, finish)));
     }

@@ -23,7 +23,7 @@ _STYLE = re.compile(
     r"\\{1,2}(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathsf|mathit|mbox|hbox|emph|operatorname)"
     r"\s*+\{([^{}]*+)\}"
 )
-_FENCE = re.compile(r"(?m)^[ \t]*+(?:`{3,}+|~{3,}+)[\w+.#-]{0,30}+[ \t]*+$\n?|`{3,}+")
+_FENCE = re.compile(r"(?m)^[ \t]*+(?:`{3,}+|~{3,}+)[ \t]*+[\w+.#-]{0,30}+[ \t]*+$\n?|`{3,}+")
 _WRAPPING = re.compile(r"</?(?:output|response|result|solution)>", re.IGNORECASE)
 _STRING = r'"((?:[^"\\]++|\\.)*+)"?+' + r"|'((?:[^'\\\n]++|\\.)*+)'?+"
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
@@ -60,7 +60,7 @@ def find_boxed(text: str) -> Iterator[Enclosed]:
     >>> [box.text for box in find_boxed(r"\boxed{\frac{1}{2}} or rather \boxed{\text{(B) } 3}")]
     ['(B)  3', '\\frac{1}{2}']
     """
-    if "box" not in text and "frame" not in text:
+    if "box" not in text and "\x08" not in text:
         return
     for found in reversed(deque(_BOX.finditer(text), maxlen=N_LAST)):
         start = found.end()

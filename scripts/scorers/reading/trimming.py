@@ -83,7 +83,7 @@ _BEGINNING = re.compile(
 
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*+final\b[^<]*+(?:<\|constrain\|>[^<]*+)?+(?:<\|message\|>)?+")
 _OPENING = r"""
-    < \|?+ (?: \w{{1,20}}[:_] )? (?: {names} ) (?: \s[^<>]{{0,200}}+ )?+ \|?+ >
+    < \|?+ (?: \w{{1,20}}[:_] )? (?: {names} ) (?: \s[^<>]{{0,200}}+ )?+ /?+ \|?+ >
   | ◁ (?: {names} ) ▷
   | (?-i: \[THINK\] | <\|START_THINKING\|> ) | <\|begin_of_thought\|> | <unused94> | <\|channel>thought\b
 """
@@ -122,6 +122,11 @@ class Trimming:
         for option in ("thought_tags", "end_tokens"):
             if not all(text.strip() for text in getattr(self, option)):
                 raise ValueError(f"{option} contains a blank text, but each must be visible")
+
+    @property
+    def has_f1(self) -> bool:
+        """Whether the scorer gives F1."""
+        return False
 
     @property
     def empty_abstains(self) -> bool:

@@ -135,6 +135,28 @@ def test_intervals_are_cut_at_the_bounds() -> None:
     assert simultaneous([family_member(values, np.arange(20), bounds=(-1, 0.9))]).effects[0].high == 0.9
 
 
+def test_a_method_of_its_own_is_used_at_the_level_that_holds_for_the_family() -> None:
+    rng = np.random.default_rng(6)
+    baseline = rng.random(150) < 0.05
+    pairs = [pair_up(rng.random(150) < 0.06, baseline) for _ in range(3)]
+    methods = [infer_difference(one).interval for one in pairs]
+    plain = [family_member(one.differences, one.codes) for one in pairs]
+    own = [dataclasses.replace(one, interval=method) for one, method in zip(plain, methods, strict=True)]
+    expected, found = simultaneous(plain), simultaneous(own)
+    assert found.single_level == expected.single_level > 0.97
+    for effect, other, method in zip(found.effects, expected.effects, methods, strict=True):
+        assert (effect.low, effect.high, "tango score") == method(found.single_level)
+        assert (effect.p_single_step, effect.p_step_down) == (other.p_single_step, other.p_step_down)
+
+
+def test_a_method_of_its_own_that_has_no_interval_says_why() -> None:
+    values = draw(1)[:, 0]
+    member = family_member(values, np.arange(60), interval=lambda level: (None, None, f"none: {level > 0.9}"))
+    effect = simultaneous([member]).effects[0]
+    assert (effect.low, effect.high, effect.reason) == (None, None, "True")
+    assert effect.p_single_step is not None
+
+
 # What cannot be tested ---------------------------------------------------------------------------------
 
 

@@ -54,6 +54,7 @@ class Run:
             dataset="d",
             replicate=0,
             request_key=None,
+            read=None,
             outcome="answered",
             **dict.fromkeys(NAMES[1:], math.nan),
         )

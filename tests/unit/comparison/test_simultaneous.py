@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from scripts.analysis.intervals import robust_interval
+from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.comparison.metrics import BY_NAME
 from scripts.comparison.run_scores import pair_trials
 from scripts.comparison.simultaneous import detectable_differences, simultaneous_intervals
@@ -49,10 +48,10 @@ def test_intervals_of_several_comparisons_are_wider_than_each_by_itself(tmp_path
     for trial, scores in zip(trials[1:], values[1:], strict=True):
         interval = found[trial.name, "all", "correct"]
         assert interval == found[trial.name, "d", "correct"]
-        differences = np.array(scores) - np.array(values[0])
-        alone = robust_interval(differences, np.arange(60), confidence_level=0.95)
-        assert interval["low"] < alone.low < alone.high < interval["high"]
-        assert (interval["low"] + interval["high"]) / 2 == pytest.approx(differences.mean())
+        low, high, method = infer_difference(pair_up(scores, values[0])).interval(0.95)
+        assert method == "tango score"
+        assert interval["low"] < low < high < interval["high"]
+        assert interval["method"] == "max-t sign flips"
 
 
 def test_what_could_have_been_shown_is_less_with_more_comparisons(tmp_path: Path) -> None:

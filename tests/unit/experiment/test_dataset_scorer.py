@@ -9,7 +9,7 @@ import pytest
 
 from scripts.comparison.metrics import METRICS, Better
 from scripts.errors import ConfigError
-from scripts.experiment.dataset_scorer import declared_metrics, run_metrics, scorer_specs
+from scripts.experiment.dataset_scorer import declared_metrics, run_metrics
 from tests.fakes.small_experiments import SmallExperiment
 
 
@@ -46,10 +46,6 @@ def test_a_further_scorer_adds_its_metrics(experiment: SmallExperiment) -> None:
 
     names = [metric.name for metric in run_metrics(settings)]
     assert names[len(METRICS) :] == ["regex_correct", "regex_unread"]
-
-
-def test_one_scorer_is_a_list_of_one() -> None:
-    assert scorer_specs({"scorer": "numeric"}) == ["numeric"]
 
 
 def test_the_family_may_hold_declared_metrics_and_those_of_further_scorers(
