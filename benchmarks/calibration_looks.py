@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.calibration_pairs import ALPHA, BASE_RATES, GAIN, LEVEL, Codes, Method, case_of
-from benchmarks.simulation import Case, Design, FloatArray, answers, one_by_one
+from benchmarks.simulation import SIZES, Case, Design, FloatArray, answers, one_by_one
 from scripts.analysis.anytime import AnytimeEffect, anytime_effect
 from scripts.analysis.discordant import exact_mcnemar
 from scripts.analysis.levels import equivalence_level
@@ -21,9 +21,13 @@ LOOKS = range(100, N_ITEMS + 1, 100)
 def at_last_look(trial: FloatArray, baseline: FloatArray, codes: Codes, level: float) -> AnytimeEffect:
     """Look at all items: what was said at any earlier look is not taken back."""
     pairs = pair_up(trial, baseline, codes)
-    places = np.arange(pairs.n)
     return anytime_effect(
-        pairs.differences, pairs.codes, places, confidence_level=level, bounds=(0.0, 1.0), largest_cluster=9
+        pairs.differences,
+        pairs.codes,
+        np.arange(pairs.n),
+        confidence_level=level,
+        bounds=(0.0, 1.0),
+        largest_cluster=1 if codes is None else max(SIZES),
     )
 
 

@@ -57,10 +57,7 @@ Bounds = tuple[float | None, float | None]
 JUMPS = "counts are whole numbers, so coverage jumps about 95 % from one base rate to the next"
 TIES = "with ties the interval holds the truth at least as often as it says"
 SKEW = "means of few units are skewed where few answers are right, or few wrong; t takes them for symmetric"
-CAPPED = (
-    "answers count for no more than they are, so the interval is long where few clusters are alike by chance"
-)
-HALF = "half a pair is added, and few clusters count for less, so it is cautious where few items differ"
+HALF = "half an item is added, and few clusters count for less, so it is cautious where few items differ"
 SMALL = "a bootstrap knows no more than the units it resamples, and few of them vary too little"
 EXACT = "exact methods hold at least their level, and more with few discordant pairs"
 
@@ -201,7 +198,7 @@ def odds_bounds(table: Table) -> Bounds:
     return found.low, found.high
 
 
-MEANS = [Method("interval of a mean", mean_bounds, few=CAUTIOUS, exception=CAPPED)]
+MEANS = [Method("interval of a mean", mean_bounds, few=CAUTIOUS, exception=HALF)]
 TABLE_INTERVALS = [
     Method("tango's interval", on_arms(effect_bounds)),
     Method("newcombe's interval", newcombe_bounds, (0.93, 0.985), exception=JUMPS, needs_both=True),
@@ -215,7 +212,7 @@ ODDS_RATIOS = [Method("conditional odds ratio", odds_bounds, CAUTIOUS, exception
 TABLE_EQUIVALENCE = [Method("equivalence", on_arms(equivalence_p_value))]
 TABLE_NOT_WORSE = [Method("non-inferiority", on_arms(not_worse_p_value))]
 PAIR_INTERVALS = [
-    Method("interval of a difference", effect_bounds, (0.94, 0.98), few=CAUTIOUS, exception=HALF),
+    Method("interval of a difference", effect_bounds, few=CAUTIOUS, exception=HALF),
     Method("bca bootstrap", bootstrap_bounds, SHORTER, few=(0.83, 0.975), exception=SMALL),
 ]
 CENTRES = [Method("hodges-lehmann interval", pseudo_median_bounds, CAUTIOUS, exception=TIES)]

@@ -70,7 +70,7 @@ def score_outcome(row: Mapping[str, Any], item: Item, scorer: Scorer, policy: Po
         return NO_TEXT
     score = scorer.score(text, item)
     if score.unread == 1 and policy.unread_is_wrong:
-        return judge_unread(item, f1=0.0 if scorer.has_f1 else math.nan)
+        return dataclasses.replace(judge_unread(item, f1=0.0 if scorer.has_f1 else math.nan), more=score.more)
     return score
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from scripts.comparison import metrics
 from scripts.comparison.effect import Comparison, compare
 from scripts.comparison.item_scores import ALL, KEY, add_items, make_arm, read_items, read_scores
+from scripts.comparison.labels import compare_labels, describe_labels, labelled_datasets
 from scripts.comparison.trial import describe_datasets
-from scripts.comparison.units import merge_units
+from scripts.comparison.units import join_clusters, merge_units
 from scripts.comparison.usage import read_usage
-from scripts.experiment.dataset_scorer import run_metrics
+from scripts.experiment.dataset_scorer import make_scorer, run_metrics
 from scripts.experiment.settings import Settings
 from scripts.files import write_json
 from scripts.money.price import Price
@@ -58,16 +59,23 @@ def stats_trial(
         is_growing=options["monitoring"] == "anytime",
     )
     questions = read_items(prepared, comparison.subgroups)
+    scorers = {name: make_scorer(settings, name) for name in settings.config["datasets"]}
+    labelled = labelled_datasets(scorers, prepared)
     rows = _read_arm(files)
+    other = None if baseline is None or trial.baseline is None else _read_arm(baseline)
     effects: list[dict[str, Any]] = []
-    other = None if baseline is None else _read_arm(baseline)
-    if other is not None and trial.baseline is not None:
+    if other is not None:
         merged, units = merge_units([rows, other], questions)
         arms = make_arm(merged[0], measured), make_arm(merged[1], measured)
-        effects = list(compare(*arms, units, comparison, names=(trial.name, trial.baseline)))
+        effects += compare(*arms, units, comparison, names=(trial.name, str(trial.baseline)))
+        clusters = join_clusters([rows, other], questions)
+        found = (compare_labels(rows, other, one, clusters, confidence_level=level) for one in labelled)
+        effects += (effect for effect in found if effect is not None)
     (own,), units = merge_units([rows], questions)
     arm = make_arm(own, measured)
     described = describe_datasets(add_items(arm.means, units), arm, level)
+    for one in labelled:
+        described[one.name]["classification"] = describe_labels(rows, one)
     write_json(
         out,
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scripts.analysis import intervals
+from scripts.analysis.effective_size import effective_freedom
 from scripts.analysis.levels import check_level
 from scripts.analysis.pairs import Pairs
 
@@ -48,9 +49,10 @@ def detectable_by_rule(
     or the difference itself where that is larger: then every discordant pair is gained.
 
     Other pairs are tested by sign flips, whose power is close to that of Student's t: the noncentral t
-    distribution with one degree of freedom less than there are clusters, and the observed cluster-robust
-    standard error.  That is an approximation: with skewed differences or clusters of unlike size the power
-    is some points off.
+    distribution with `scripts.analysis.effective_size.effective_freedom`, one degree less than there are
+    clusters of one size, and the observed cluster-robust standard error.  That is an approximation: with
+    skewed differences the power is some points off, and with one cluster of half of all items a smaller
+    difference would do.
 
     References
     ----------
@@ -84,7 +86,7 @@ def detectable_by_rule(
         return None, f"none: {too_few}"
     kind = "cluster-robust standard error" if pairs.is_clustered else "standard error of the differences"
     name = f"noncentral t at the level {alpha:.3g}, {kind}"
-    return _by_t(error, pairs.n_clusters - 1, alpha=alpha, power=power), name
+    return _by_t(error, effective_freedom(pairs.codes), alpha=alpha, power=power), name
 
 
 def _too_few(pairs: Pairs, alpha: float, resamples: int | None) -> str | None:
@@ -141,7 +143,7 @@ def _by_mcnemar(n_pairs: int, share: float, *, alpha: float, power: float) -> fl
     return float(brentq(excess, 0.0, 1.0, xtol=1e-9)) if excess(1.0) > 0 else None
 
 
-def _by_t(error: float, freedom: int, *, alpha: float, power: float) -> float:
+def _by_t(error: float, freedom: float, *, alpha: float, power: float) -> float:
     """Difference whose t statistic passes the two-sided limit; the other side is too far to count."""
     from scipy.special import nctdtrinc
     from scipy.stats import t

@@ -19,6 +19,7 @@ from scripts.analysis.arrays import (
     is_binary,
 )
 from scripts.analysis.clusters import cluster_totals
+from scripts.analysis.effective_size import cautious_variation, effective_freedom
 from scripts.analysis.few_clusters import FEW, WildClusters
 from scripts.analysis.levels import check_level
 from scripts.analysis.score_intervals import wilson_interval
@@ -148,12 +149,12 @@ def share_interval(values: FloatArray, codes: CodeArray, *, confidence_level: fl
 
     Notes
     -----
-    The effective sample size ``p (1 - p) / se**2``, from the cluster-robust error of `t_interval`, is
-    multiplied by ``(z / t)**2`` [1]_ and put into Wilson's formula, as [2]_ recommend.  Values that are 0 or
-    1 count for no more than they are, which also bounds the interval where clusters do not differ by chance.
-    The degrees of freedom are ``n**2 / sum(n_g**2) - 1``, at least 1, for clusters of ``n_g`` items: the
-    effective number of clusters [3]_ where answers weigh alike.  With ``G - 1`` the interval is too short
-    where few clusters hold most of the items.
+    The effective sample size ``n (n p (1 - p) + m / 2) / V`` is multiplied by ``(z / t)**2`` [1]_ and put
+    into Wilson's formula, as [2]_ recommend.  The variation ``V``, ``m`` and the degrees of freedom of t are
+    those of `scripts.analysis.effective_size`, where a value ``x`` is expected to contribute as an answer
+    does that is right with this chance, ``x (1 - p) + (1 - x) p``; with many items that is
+    ``p (1 - p) / se**2``, from the cluster-robust error of `t_interval`.  Values that are 0 or 1 count for no
+    more than they are, which also bounds the interval where clusters do not differ by chance.
 
     References
     ----------
@@ -161,14 +162,12 @@ def share_interval(values: FloatArray, codes: CodeArray, *, confidence_level: fl
        positive counts estimated from survey data, Surv. Methodol. 24 (1998) 193-201.
     .. [2] N. Dean, M. Pagano, Evaluating confidence interval methods for binomial proportions in clustered
        surveys, J. Surv. Stat. Methodol. 3 (2015) 484-503.
-    .. [3] A. V. Carter, K. T. Schnepel, D. G. Steigerwald, Asymptotic behavior of a t-test robust to cluster
-       heterogeneity, Rev. Econ. Stat. 99 (2017) 698-709.
 
     Examples
     --------
     >>> result = share_interval(np.array([0.0, 0.0, 0.2, 0.4]), np.arange(4), confidence_level=0.95)
     >>> round(result.low, 3), round(result.high, 3), result.method
-    (0.023, 0.572, 'wilson, effective sample size')
+    (0.012, 0.725, 'wilson, effective sample size')
     """
     from scipy.stats import norm, t
 
@@ -176,17 +175,25 @@ def share_interval(values: FloatArray, codes: CodeArray, *, confidence_level: fl
     found = t_interval(values, codes, confidence_level=confidence_level)
     if found.n_clusters == 1:
         return found
-    error = standard_error(values, codes) or 0.0
-    mean, most = float(values.mean()), float(len(values)) if is_binary(values) else math.inf
-    size = most if error < NO_ERROR else min(mean * (1 - mean) / error**2, most)
+    size, mean = _effective_size(values, codes), float(values.mean())
     if math.isinf(size):
         return dataclasses.replace(found, low=None, high=None, method="none: no variation")
-    sizes = np.bincount(codes).astype(np.float64)
-    freedom = max(float(sizes.sum() ** 2 / np.sum(sizes**2)) - 1, 1.0)
     tail = (1 - confidence_level) / 2
-    size *= (float(norm.isf(tail)) / float(t.isf(tail, freedom))) ** 2
+    size *= (float(norm.isf(tail)) / float(t.isf(tail, effective_freedom(codes)))) ** 2
     low, high = wilson_interval(mean * size, size, confidence_level=confidence_level)
     return dataclasses.replace(found, low=low, high=high, method="wilson, effective sample size")
+
+
+def _effective_size(values: FloatArray, codes: CodeArray) -> float:
+    """Sample size that the variation of shares shows; infinite without any, but of counts at most theirs."""
+    n, mean = len(values), float(values.mean())
+    most = float(n) if is_binary(values) else math.inf
+    if (standard_error(values, codes) or 0.0) < NO_ERROR:
+        return most
+    clusters = np.unique(codes, return_inverse=True)[1]
+    expected = values * (1 - mean) + (1 - values) * mean
+    variation, added = cautious_variation(values - mean, clusters, expected)
+    return min(n * (n * mean * (1 - mean) + added) / variation, most)
 
 
 def robust_interval(

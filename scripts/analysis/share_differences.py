@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.analysis.arrays import CodeArray, FloatArray
+from scripts.analysis.effective_size import cautious_variation, effective_freedom
 from scripts.analysis.score_intervals import tango_bounds, tango_statistic
-
-HALF_PAIR = 0.5
-"""Of a pair that differs by all it can: what is added to the variation that was seen."""
 
 NORMAL_SKEW = math.pi / 4
 """Square of the mean square over the product of mean size and mean cubed size, of a normal distribution."""
@@ -45,24 +43,18 @@ class ShareDifference:
     Student's t takes differences for symmetric and their variance for the same whatever their mean is.
     Where few answers are right, or few wrong, neither holds.  Tango's score statistic [1]_ lets the
     variance grow with the hypothetical difference.  It needs a table: here it is the one that has the
-    observed mean ``d`` and its variance.  Let ``d_i`` be the differences of ``n`` items, ``S_c`` the sums of
-    ``G`` clusters, ``r_c`` those of the deviations from ``d``, ``A_c`` those of sizes, ``e`` the mean
-    of ``|d_i|``.
+    observed mean ``d`` and its variance.  Let ``d_i`` be the differences of ``n`` items, ``S_c`` their sums
+    over clusters, ``A_c`` the sums of ``|d_i|``, and ``e`` the mean of these.
 
-    - Variation: ``V = (1 + k) G / (G - 1) sum(r_c^2) + m^2 / 2``, not ``sum(r_c^2)``.  ``k``, the sum of
-      squares of ``r_c^2 / sum(r^2) - A_c / sum(A)``, is the squared relative error of that sum given the
-      sizes: few clusters can hold most of the variation.  One half is for half a pair that differs by all
-      it can, as it is added to the counts of an odds ratio: with items that seldom differ, the largest
-      differences may not have come up yet.  ``m`` is the design effect, at least 1, so that copies of
-      items add no evidence.
+    - Variation: ``V`` and ``m`` from `scripts.analysis.effective_size.cautious_variation`, where an item is
+      expected to contribute ``|d_i|``.
     - Effective sample size, as of a share [2]_ [3]_: ``N = n (n (e - d^2) + m / 2) / V``, which gives a table
       with ``e N`` discordant pairs the variance ``V / n^2``.
     - Clusters differ by more than one pair at a time: ``N`` is multiplied by ``q^(1 - f)``, the discordant
       pairs made fewer so that the variance stays, ``q = 4 (sum S^2)^2 / (pi sum(A) sum(|S|^3))``, at
       most 1, and ``f`` the share of items that differ: where nearly all of them do, the variance does
       not depend on how many.
-    - Critical values are those of Student's t with ``n^2 / sum(n_c^2) - 1`` degrees of freedom, at least 1,
-      the effective number of clusters [4]_, as in `scripts.analysis.intervals.share_interval`.
+    - Critical values are those of Student's t with `scripts.analysis.effective_size.effective_freedom`.
 
     Shape and constants were chosen by simulation: docs/statistics.md.  Both arms are treated alike.
 
@@ -74,8 +66,6 @@ class ShareDifference:
        positive counts estimated from survey data, Surv. Methodol. 24 (1998) 193-201.
     .. [3] N. Dean, M. Pagano, Evaluating confidence interval methods for binomial proportions in clustered
        surveys, J. Surv. Stat. Methodol. 3 (2015) 484-503.
-    .. [4] A. V. Carter, K. T. Schnepel, D. G. Steigerwald, Asymptotic behavior of a t-test robust to cluster
-       heterogeneity, Rev. Econ. Stat. 99 (2017) 698-709.
 
     Examples
     --------
@@ -89,9 +79,8 @@ class ShareDifference:
 
     def __init__(self, differences: FloatArray, codes: CodeArray) -> None:
         clusters = np.unique(codes, return_inverse=True)[1]
-        sizes = np.bincount(clusters).astype(np.float64)
-        self._freedom = max(float(sizes.sum() ** 2 / np.sum(sizes**2)) - 1, 1.0)
-        self._table = _table(differences, clusters, sizes)
+        self._freedom = effective_freedom(clusters)
+        self._table = _table(differences, clusters)
 
     def interval(self, confidence_level: float) -> tuple[float, float]:
         """Differences that are not rejected."""
@@ -109,20 +98,13 @@ class ShareDifference:
         return max(2 * float(t.sf(abs(statistic), self._freedom)), sys.float_info.min)
 
 
-def _table(differences: FloatArray, clusters: CodeArray, sizes: FloatArray) -> _Table:
-    n, mean = len(differences), float(differences.mean())
-    deviations = differences - mean
-    squares = np.bincount(clusters, weights=deviations) ** 2
-    added: FloatArray = np.bincount(clusters, weights=np.abs(differences)).astype(np.float64)
-    among = float(squares.sum())
-    unlike = float(np.sum((squares / among - added / added.sum()) ** 2))
-    design_effect = max(among / float(np.sum(deviations**2)), 1.0)
-    variation = (1 + unlike) * among * len(sizes) / (len(sizes) - 1) + HALF_PAIR * design_effect**2
+def _table(differences: FloatArray, clusters: CodeArray) -> _Table:
+    n, mean, absolute = len(differences), float(differences.mean()), np.abs(differences)
+    variation, added = cautious_variation(differences - mean, clusters, absolute)
     # No pair differs by more than 1, so there is no more variance than this.
-    least = n * (float(np.abs(differences).mean()) - mean**2) + HALF_PAIR * design_effect
-    spread = min(least, n * (1 - mean**2))
+    spread = min(n * (float(absolute.mean()) - mean**2) + added, n * (1 - mean**2))
     rare = float(np.mean(differences == 0))
-    size = n * spread / variation * _unevenness(differences, clusters, added) ** rare
+    size = n * spread / variation * _unevenness(differences, clusters) ** rare
     # Fewer pairs than this could not have the mean, were they all discordant to one side.
     size = max(size, n * n * (abs(mean) - mean**2) / variation)
     discordant = size * variation / n**2 + mean**2
@@ -130,8 +112,8 @@ def _table(differences: FloatArray, clusters: CodeArray, sizes: FloatArray) -> _
     return _Table(gained * size, lost * size, size)
 
 
-def _unevenness(differences: FloatArray, clusters: CodeArray, added: FloatArray) -> float:
+def _unevenness(differences: FloatArray, clusters: CodeArray) -> float:
     """How much fewer discordant pairs there are as clusters differ by several at a time; at most 1."""
     sums = np.abs(np.bincount(clusters, weights=differences))
-    found = float(np.sum(sums**2)) ** 2 / (float(added.sum()) * float(np.sum(sums**3)))
+    found = float(np.sum(sums**2)) ** 2 / (float(np.abs(differences).sum()) * float(np.sum(sums**3)))
     return min(1.0, found / NORMAL_SKEW)

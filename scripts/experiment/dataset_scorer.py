@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from scripts.comparison.metrics import BY_NAME, METRICS, Better, Metric
 from scripts.errors import shorten
 from scripts.experiment.schema import did_you_mean
-from scripts.experiment.scorer_specs import scorer_specs
+from scripts.experiment.scorer_sources import resolve_spec
 from scripts.experiment.settings import Settings
 
 if TYPE_CHECKING:
     from scripts.scorers import Scorer
+
+
+def scorer_specs(entry: Mapping[str, Any]) -> list[Any]:
+    """
+    List the scorers of a dataset, as the configuration writes them.
+
+    Examples
+    --------
+    >>> scorer_specs({"scorer": "numeric"}), scorer_specs({"scorers": ["numeric", "contains"]})
+    (['numeric'], ['numeric', 'contains'])
+    """
+    return list(entry["scorers"]) if "scorers" in entry else [entry["scorer"]]
+
+
+def resolved_specs(settings: Settings, dataset: str) -> list[Any]:
+    """
+    List the scorers of a dataset with what they refer to beside the configuration.
+
+    Raises
+    ------
+    ConfigError
+        If that is not there, or will not do.
+    """
+    entry = settings.config["datasets"][dataset]
+    if "scorers" not in entry:
+        return [resolve_spec(settings, dataset, entry["scorer"], "datasets", dataset, "scorer")]
+    return [
+        resolve_spec(settings, dataset, spec, "datasets", dataset, "scorers", place)
+        for place, spec in enumerate(entry["scorers"])
+    ]
 
 
 def make_scorer(settings: Settings, dataset: str) -> Scorer:
@@ -27,12 +57,13 @@ def make_scorer(settings: Settings, dataset: str) -> Scorer:
     from scripts.scorers import build_scorer
     from scripts.scorers.several import build_several
 
+    is_several = "scorers" in settings.config["datasets"][dataset]
     declared = declared_metrics(settings)
-    specs = scorer_specs(settings, dataset)
-    key = "scorers" if "scorers" in settings.config["datasets"][dataset] else "scorer"
+    specs = resolved_specs(settings, dataset)
     try:
-        return build_several(specs, declared) if key == "scorers" else build_scorer(specs[0], declared)
+        return build_several(specs, declared) if is_several else build_scorer(specs[0], declared)
     except ValueError as error:
+        key = "scorers" if is_several else "scorer"
         raise settings.error(str(error), "datasets", dataset, key, fix="Correct the scorer.") from None
 
 

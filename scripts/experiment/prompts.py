@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ TEMPLATE_FAULTS = (
     RuntimeError,
 )
 """What a template that compiles can still raise, being code: an error of the template, not of the project."""
+
+
+_NO_CHARACTER = re.compile(r"\bstr object\b.* has no element (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +111,7 @@ def render(path: Path, fields: Mapping[str, Any], *, item_id: str) -> str:
         raise ConfigError(
             f"{error} for item {item_id!r}",
             where=str(path),
-            fix=f"Fields of this item: {shorten(fields, limit=12)}; test an optional one with `is defined`.",
+            fix=_cure(str(error), fields),
         ) from None
     except TEMPLATE_FAULTS as error:
         raise ConfigError(
@@ -115,6 +119,16 @@ def render(path: Path, fields: Mapping[str, Any], *, item_id: str) -> str:
             where=str(path),
             fix="Correct the template.",
         ) from None
+
+
+def _cure(error: str, fields: Mapping[str, Any]) -> str:
+    """Say what to do about a field that is missing, or about an option without a letter."""
+    if found := _NO_CHARACTER.search(error):
+        return (
+            f"Option {int(found[1]) + 1} has no letter in a text of {found[1]}: write "
+            "{{ loop.index0 | letter }}, which goes up to Z."
+        )
+    return f"Fields of this item: {shorten(fields, limit=12)}; test an optional one with `is defined`."
 
 
 @functools.cache

@@ -9,6 +9,7 @@ text, in ``~``, ``%`` and ``format``.
 from __future__ import annotations
 
 import functools
+import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,28 @@ def refuse_unwritable(value: Any) -> Any:
     return value
 
 
+def letter(index: Any) -> str:
+    """
+    Give the letter of an option, counted from 0: the filter ``letter``.
+
+    Raises
+    ------
+    ValueError
+        It is no whole number from 0 to 25.
+
+    Examples
+    --------
+    >>> letter(0), letter(25)
+    ('A', 'Z')
+    """
+    if type(index) is not int or not 0 <= index < len(string.ascii_uppercase):
+        raise ValueError(
+            f"the filter letter gives A to Z for 0 to 25, and nothing for {index!r:.40}; "
+            "{{ loop.index0 | letter }} counts from 0"
+        )
+    return string.ascii_uppercase[index]
+
+
 @functools.cache
 def environment() -> Environment:
     """Make the environment that all templates share."""
@@ -121,6 +144,7 @@ def environment() -> Environment:
     for name in TEXT_FILTERS:
         made.filters[name] = _checked(made.filters[name], with_arguments=name in WITH_ARGUMENTS)
     made.filters["join"] = _checked_join(made.filters["join"])
+    made.filters["letter"] = letter
     return made
 
 

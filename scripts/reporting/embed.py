@@ -19,7 +19,7 @@ from scripts.reporting.tables import visible
 TEXT_LIMITS = (4000, 2500, 1600, 1000, 700, 500, 350, 250, 180, 130, 90)
 """Lengths that texts are cut to until a block fits, in characters."""
 
-ALL_ITEMS_BUDGET = 8_200_000
+ALL_ITEMS_BUDGET = 8_000_000
 """Bytes that the questions of all trials' pages together should not pass, so that a run can be mailed."""
 
 ITEMS_BUDGETS = (60_000, 600_000)
@@ -32,6 +32,8 @@ _MARK = '<script type="application/octet-stream" class="items"'
 _BLOCK = re.compile(re.escape(_MARK) + r"[^>]*>([A-Za-z0-9+/=]*)</script>")
 _TEXT_COLUMNS = ("question", "text", "error", "baseline_text", "baseline_error")
 _LIST_COLUMNS = ("accepted", "choices")
+_RARE_COLUMNS = ("read", "unread", "baseline_read", "baseline_unread")
+"""Columns that a page does without where they hold nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,11 @@ def columns(questions: Questions, *, trial: str, baseline: str | None) -> dict[s
         "n_items": questions.n_items,
         "totals": dict(questions.totals),
         "text_limit": TEXT_LIMITS[0],
-        "columns": {name: [row[name] for row in rows] for name in names},
+        "columns": {
+            name: column
+            for name in names
+            if any(column := [row[name] for row in rows]) or name not in _RARE_COLUMNS
+        },
     }
 
 

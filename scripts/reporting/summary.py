@@ -197,7 +197,11 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "without_score": {name: n for name, n in (stats.get("without_score") or {}).items() if n},
         "metrics": _metrics(stats["metrics"]),
         "by_dataset": {
-            name: {"n_items": part["n_items"], "metrics": _metrics(part["metrics"])}
+            name: {
+                "n_items": part["n_items"],
+                "metrics": _metrics(part["metrics"]),
+                **({"classification": part["classification"]} if part.get("classification") else {}),
+            }
             for name, part in stats["by_dataset"].items()
         },
         "analyses": {name: stats.get(name) for name in TRIAL_ANALYSES},

@@ -72,11 +72,8 @@ def run_view(page: RunPage) -> dict[str, Any]:
     costs = [(row, page.costs.get(row["trial"])) for row in board]
     prices = spending.price_sources(page.costs.values())
     found = sentences.findings(overall, metric=headline, confidence_level=page.summary["confidence_level"])
-    placed = page.summary.get("leaderboard") or {}
     return {
-        "looks": (page.summary.get("looks") or {}).get("note", ""),
-        "placed": placed,
-        "places": placed.get("places") or {},
+        **_together(page.summary),
         "run_id": page.summary["run_id"],
         "generated_at": page.generated_at,
         "confidence_level": page.summary["confidence_level"],
@@ -127,6 +124,17 @@ def run_view(page: RunPage) -> dict[str, Any]:
     }
 
 
+def _together(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found by looking at all trials together."""
+    placed = run.get("leaderboard") or {}
+    return {
+        "looks": (run.get("looks") or {}).get("note", ""),
+        "placed": placed,
+        "places": placed.get("places") or {},
+        "design": design_view(run.get("design"), confidence_level=run["confidence_level"]),
+    }
+
+
 def run_drawings(page: RunPage) -> dict[str, drawings.Drawing]:
     """Every figure of the run's page as a drawing of its own, by name."""
     return drawings.run_drawings(
@@ -154,6 +162,11 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "headline": headline,
         "correct": correct,
         "scores": _score_rows(stats),
+        "classified": [
+            (name, part["classification"])
+            for name, part in stats["by_dataset"].items()
+            if part.get("classification")
+        ],
         "forest": figures.forest(shares, group="dataset", margin=page.equivalence_margin) if shares else None,
         "effects": effects,
         "precision": [

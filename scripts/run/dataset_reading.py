@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import DataError
+from scripts.experiment.dataset_scorer import resolved_specs
 from scripts.experiment.datasets import read_items
-from scripts.experiment.scorer_specs import scorer_specs
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256, read_json, write_json
 from scripts.records import Item, digest
@@ -208,7 +208,7 @@ def _key(settings: Settings, name: str, path: Path, used: Sequence[str]) -> str:
         {
             "source": cached_sha256(path),
             "limit_items": config["limit_items"],
-            "scorers": scorer_specs(settings, name),
+            "scorers": resolved_specs(settings, name),
             "metrics": config["metrics"],
             "subgroups": config["stats"]["subgroups"],
             "used": list(used),

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.experiment.dataset_scorer import make_scorer
+from scripts.experiment.dataset_scorer import make_scorer, resolved_specs
 from scripts.experiment.prompts import find_prompt
-from scripts.experiment.scorer_specs import scorer_specs
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
 from scripts.money.price_book import find_price
@@ -45,7 +44,7 @@ def made_from(settings: Settings, phase: str, unit: str) -> str:
     elif phase == "build":
         about |= _request_facts(settings, settings.trial_by_name[unit])
     elif phase == "score":
-        scorers = {name: scorer_specs(settings, name) for name in config["datasets"]}
+        scorers = {name: resolved_specs(settings, name) for name in config["datasets"]}
         modules = {name: _user_modules(settings, name) for name in scorers}
         about |= {"scorers": scorers, "modules": modules, "score": config["score"]}
         about |= {"metrics": config["metrics"]}

@@ -103,11 +103,12 @@ label, multiple_choice, numeric, python, regex, short_answer, similarity
     scorer_class: Any = getattr(importlib.import_module(module), class_name)
     where = f"scorer {name!r}"
     try:
-        scorer: Any = scorer_class(**_read_options(scorer_class, options))
+        scorer: Scorer = scorer_class(
+            **_read_options(scorer_class, options), **_facts(scorer_class, declared)
+        )
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-    built: Scorer = scorer.may_give(declared.values()) if name == "python" else scorer
-    return built
+    return scorer
 
 
 def _read_spec(spec: object) -> tuple[str, dict[str, object]]:
@@ -125,8 +126,15 @@ def _read_spec(spec: object) -> tuple[str, dict[str, object]]:
     return name, options
 
 
+def _facts(scorer_class: Any, declared: Mapping[str, Metric]) -> dict[str, object]:
+    """Give a scorer what it must know of the run and is no option of it: the metrics that are declared."""
+    return (
+        {"declared": declared} if any(f.name == "declared" for f in dataclasses.fields(scorer_class)) else {}
+    )
+
+
 def _read_options(scorer_class: Any, options: Mapping[str, object]) -> dict[str, object]:
-    fields = [field for field in dataclasses.fields(scorer_class) if field.init]
+    fields = [field for field in dataclasses.fields(scorer_class) if field.init and field.name != "declared"]
     known = sorted(field.name for field in fields)
     for option in options:
         if option not in known:
@@ -141,6 +149,10 @@ def _read_options(scorer_class: Any, options: Mapping[str, object]) -> dict[str,
 
 def _typed(value: object, wanted: object, option: str) -> object:
     """Check an option as YAML gives it: a list for a tuple, an integer for a float."""
+    if wanted == bool | None:  # null is the default, which nobody has to write
+        wanted = bool
+    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
     if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if isinstance(wanted, type) and wanted in {str, bool} and isinstance(value, wanted):
@@ -150,8 +162,9 @@ def _typed(value: object, wanted: object, option: str) -> object:
         return tuple(value)
     if wanted == Mapping[str, Any] and isinstance(value, Mapping):
         return value
-    kind = {float: "a number", str: "a text", bool: "true or false", Mapping[str, Any]: "a mapping"}.get(
-        typing.cast(Any, wanted), "a list of texts"
+    kinds = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+    kind = (
+        "a mapping" if wanted == Mapping[str, Any] else kinds.get(typing.cast(Any, wanted), "a list of texts")
     )
     raise ValueError(f"the option {option!r} must be {kind}, not {value!r:.80}")
 

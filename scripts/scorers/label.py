@@ -47,6 +47,17 @@ class Label(Reading):
         super().__post_init__()
         _by_key(self.labels)
 
+    def label_of(self, text: str) -> str | None:
+        """
+        Find the label that a text is, as the configuration or the dataset writes it; None: it is none.
+
+        Examples
+        --------
+        >>> Label(labels=("Spam", "Ham")).label_of("SPAM")
+        'Spam'
+        """
+        return _by_key(self.labels).get(_key(text))
+
     def score(self, text: str, item: Item) -> Score:
         """
         Score the `text` of a reply to `item`.

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import string
 import unicodedata
+from collections.abc import Iterator
 from typing import ClassVar
 
 from scripts.records import Item
@@ -31,9 +32,16 @@ class MultipleChoice(Reading):
     """
 
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
-    answer_index: bool = False
-    """Whether the accepted answers are the options' numbers, counted from 0, instead of letters or texts."""
+    answer_index: bool | None = None
+    """Whether the accepted answers are numbers of options; None: no, unless that would be a guess."""
+    first_index: int = 0
+    """The number of the first option, 0 or 1."""
     _reads_a: ClassVar[bool] = False  # "A: Rome" is an option
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first_index not in {0, 1}:
+            raise ValueError(f"first_index is {self.first_index}, but must be 0 or 1")
 
     def score(self, text: str, item: Item) -> Score:
         """
@@ -43,16 +51,18 @@ class MultipleChoice(Reading):
         ------
         ValueError
             No accepted answer of an answerable item is one of its options: no reply could be right.
-            Or it is a number and so is an option: the answer could be meant either way.
+            Or it is a number, and may be meant for the option that is called so or for one's place.
         """
-        options = _options(item.choices, item.answers, by_index=self.answer_index)
-        if not options.accepted and not is_unanswerable(item):
-            raise ValueError(f"item {item.id!r}: {list(item.answers)} names none of {list(item.choices)}")
-        answers = list(find_answers(unicodedata.normalize("NFKC", text), self))
-        if not answers:
+        answers = () if is_unanswerable(item) else item.answers
+        try:
+            options = _options(item.choices, answers, self.answer_index, self.first_index)
+        except ValueError as error:
+            raise ValueError(f"item {item.id!r}: {error}") from None
+        found = list(find_answers(unicodedata.normalize("NFKC", text), self))
+        if not found:
             return judge_nothing(item, abstains=self.empty_abstains)
-        chosen, read = _choose(answers, options)
-        abstained = any(is_abstention(answer.text, self.abstention_phrases) for answer in answers[:1])
+        chosen, read = _choose(found, options)
+        abstained = is_abstention(found[0].text, self.abstention_phrases)
         if chosen is None and not abstained:
             return UNREAD
         return judge(item, abstained=abstained, correct=chosen in options.accepted, read=read)
@@ -68,31 +78,74 @@ def _choose(answers: list[Answer], options: Options) -> tuple[str | None, str]:
 
 
 @functools.lru_cache(maxsize=2**16)
-def _options(choices: tuple[str, ...], answers: tuple[str, ...], *, by_index: bool) -> Options:
-    """Without choices any letter may be chosen, and an accepted text that is no letter is its own option."""
+def _options(
+    choices: tuple[str, ...], answers: tuple[str, ...], answer_index: bool | None, first_index: int
+) -> Options:
+    """
+    Match the accepted answers with the options.
+
+    Without choices any letter may be chosen, and an accepted text that is no letter is its own option.
+    """
+    if len(choices) > len(string.ascii_uppercase):
+        raise ValueError(f"{len(choices)} options, but only 26 letters")
     letters = string.ascii_uppercase[: len(choices)] if choices else string.ascii_uppercase
     by_text: dict[str, str] = {}
     for letter, choice in zip(letters, choices, strict=False):
         text = key(choice)
         by_text[text] = SEVERAL if text in by_text else letter
-    accepted = set()
-    for answer in answers:
-        only = only_letter(answer)
-        text = key(answer)
-        if by_index:
-            accepted.add(_at_index(answer, letters))
-        elif only is not None and only in letters:
-            accepted.add(only)
-        elif choices:
-            accepted.add(by_text.get(text, SEVERAL))
-        else:
-            by_text[text] = text
-            accepted.add(text)
+    if answer_index:
+        accepted = {_at_index(answer, letters, first_index) for answer in answers}
+    else:
+        if answer_index is None and choices:
+            _refuse_guess(choices, answers, by_text)
+        accepted = set(_by_letter_or_text(answers, letters, by_text, is_open=not choices))
+    accepted.discard(SEVERAL)
+    if answers and not accepted:
+        raise ValueError(f"{list(answers)} names none of {list(choices)}{_hint(answers)}")
     by_text.pop("", None)
-    return Options(frozenset(letters), by_text, frozenset(accepted - {SEVERAL}))
+    return Options(frozenset(letters), by_text, frozenset(accepted))
 
 
-def _at_index(answer: str, letters: str) -> str:
+def _at_index(answer: str, letters: str, first_index: int) -> str:
+    """Give the letter of the option at a number; `SEVERAL` where none has it."""
+    index = int(answer) - first_index if _is_number(answer) else -1
+    return letters[index] if 0 <= index < len(letters) else SEVERAL
+
+
+def _by_letter_or_text(
+    answers: tuple[str, ...], letters: str, by_text: dict[str, str], *, is_open: bool
+) -> Iterator[str]:
+    for answer in answers:
+        only, text = only_letter(answer), key(answer)
+        if only is not None and only in letters:
+            yield only
+        elif is_open:
+            yield by_text.setdefault(text, text)
+        else:
+            yield by_text.get(text, SEVERAL)
+
+
+def _refuse_guess(choices: tuple[str, ...], answers: tuple[str, ...], by_text: dict[str, str]) -> None:
+    """Refuse a number that is one option's text and may be another one's place."""
+    for answer in answers:
+        named = by_text.get(key(answer)) if _is_number(answer) else None
+        number = int(answer) if named else len(choices) + 1
+        if number <= len(choices) and named != string.ascii_uppercase[number : number + 1]:
+            raise ValueError(
+                f"the answer {answer} may mean the option {answer!r} or, counted from 0 or 1, another one of "
+                f"{list(choices)}: write its letter, or set answer_index: true (the answers are numbers; "
+                "first_index: 1 if they begin with 1) or answer_index: false (they are texts)"
+            )
+
+
+def _is_number(answer: str) -> bool:
     digits = answer.strip()
-    is_index = digits.isascii() and digits.isdigit() and int(digits) < len(letters)
-    return letters[int(digits)] if is_index else SEVERAL
+    return digits.isascii() and digits.isdigit() and len(digits) < 4
+
+
+def _hint(answers: tuple[str, ...]) -> str:
+    if any(map(_is_number, answers)):
+        return (
+            "; if these are numbers of options, set answer_index: true (first_index: 1 if they begin with 1)"
+        )
+    return ""

@@ -20,7 +20,7 @@ _NOUN = (
 )
 # Brackets, Markdown and LaTeX around the letter; possessive, so that none of it is tried twice.
 _OPENING = (
-    rf"[\W_]*+(?i:(?:the\s+|la\s+|die\s+)?+{_NOUN}(?!\w)[\W_]*+)?+"
+    rf"[\W_]*+(?:(?i:(?:(?:the|die|la|el|de|het|il|o|a)\s+|l['’])?+{_NOUN})(?![^\W\d_A-Z])[\W_]*+)?+"
     r"(?:(?:boxed|text|textbf|mathrm|mathbf)\{[\W_]*+)*+"
 )
 _END = r"(?!['’]?[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
@@ -50,22 +50,32 @@ _LISTED_WITHIN = re.compile(r"(?<!\w)\(?([A-Z])[).]\s")
 _RIGHT = (
     r"(?:(?:the|clearly|definitely|thus|therefore|indeed|probably|die|la|le|el|de|het|also|donc)\s+){0,3}"
     r"(?:(?:most|only|single|best)\s+)?(?:correct|right|best|true|answer|accurate|appropriate|plausible|likely|richtig"
-    r"|korrekt|zutreffend|bonne|esatta|juist|poprawn|prawidłow|верн|правильн|正确|正確|对的|對的|正解|맞)"
+    r"|korrekt|zutreffend|bonne|esatta|juist|poprawn|prawidłow|верн|правильн|正确|正確|对的|對的|正解|정답|맞)"
 )
 _SAYS_RIGHT = re.compile(
     rf"(?<![^\W_])(?:{_NOUN}[\W_]{{1,4}})?(?-i:([A-Z])){_END}[\W_]{{0,3}}\s?"
-    rf"(?:is|was|would\s+be|must\s+be|should\s+be|has\s+to\s+be|ist|es|est|è|é|jest|to|—|是|は|가|이)\s*{_RIGHT}",
+    rf"(?:is|was|would\s+be|must\s+be|should\s+be|has\s+to\s+be|ist|es|est|è|é|jest|to|—|是|は|번?(?:가|이))\s*{_RIGHT}",
     re.IGNORECASE,
 )
+_SAY_SEVERAL = re.compile(
+    r"(?<![^\W_])[A-Z]\s+(?:and|or|&)\s+(?i:option\s+)?[A-Z]\s+(?i:are|is|could\s+be|may\s+be)\s+(?i:both\s+)?"
+    rf"(?i:{_RIGHT})"
+)
+_TEXT_IS_RIGHT = re.compile(
+    r"(.{1,300}?)\s+(?:is|are|ist|es|est|è|é)\s+(?:the\s+)?(?:correct|right|best|answer)\b", re.IGNORECASE
+)
+_TEXT_AND_LETTER = re.compile(r"(.{1,300}?)\s*+\(([A-Z])\)[\W_]*+")
 _SAYS_CHOSEN = re.compile(
     r"(?:(?<![^\W_])(?:i(?:['’](?:d|ll|m)|\s+would|\s+will|\s+am)?\s+(?:then\s+|therefore\s+|thus\s+)?"
     r"(?:choose|chose|pick|select|go(?:ing)?\s+(?:with|for)|say|opt\s+for|vote\s+for|answer)"
-    r"|(?:choice|pick|guess|selection|vote|option|alternative|letter|conclusion)"
-    r"(?:\s+(?:is|would\s+be|must\s+be)|\s*:)"
-    r"|(?:so|thus|hence|therefore|it)(?:['’]s|,?\s+it(?:['’]s|\s+is|\s+must\s+be)|\s+is|\s+must\s+be|,)"
+    r"|(?:choice|pick|guess|selection|vote|option|alternative|letter|conclusion|solution|response|verdict|prediction)"
+    r"(?:\s+(?:is|would\s+be|must\s+be)|\s*:)|final\s*:|(?:this|that|which)\s+leaves(?:\s+us\s+with)?(?:\s+only)?"
+    r"|(?:so|thus|hence|therefore),?(?:\s+(?:it|that|this)(?:['’]s|\s+is|\s+would\s+be|\s+must\s+be))?"
+    r"|(?:it|that|this)(?:['’]s|\s+is|\s+would\s+be|\s+must\s+be|\s+should\s+be)"
     r"|ich\s+(?:wähle|nehme)|elijo|escojo|je\s+choisis|scelgo|escolho|ik\s+kies|wybieram|выбираю)"
     r"|选择|选|選択|選)"
-    rf"\s*:?[\W_]{{0,4}}(?:{_NOUN}[\W_]{{1,4}})?(?:(?:boxed|text|textbf)\{{)*(?-i:([A-Z])){_END}",
+    rf"\s*:?[\W_]{{0,4}}(?:{_NOUN}[\W_]{{1,4}})?(?:(?:boxed|text|textbf)\{{)*(?-i:([A-Z])){_END}"
+    r"(?!\s+(?:is|are|was|were|has|have|can|cannot|does|do|and|or|seems)\b)",
     re.IGNORECASE,
 )
 
@@ -117,6 +127,8 @@ class Options:
         normalized = key(line)
         if normalized in self.by_text:
             return self.by_text[normalized]
+        if (both := _TEXT_AND_LETTER.fullmatch(line)) and key(both[1]) in self.by_text:
+            return self._agreed(both[2], both[1], announced=announced)
         if (several := _SEVERAL.match(line)) and several[1] in self.letters:
             return SEVERAL
         if labelled := _LABELLED.match(line):
@@ -126,6 +138,8 @@ class Options:
             return begins[1]
         if (right := _SAYS_RIGHT.match(line)) and right[1] in self.letters:
             return right[1]
+        if right := _TEXT_IS_RIGHT.match(line):
+            return self.by_text.get(key(right[1]))
         return self._begun_with(normalized) if announced else None
 
     def _agreed(self, letter: str, text: str, *, announced: bool) -> str | None:
@@ -148,6 +162,8 @@ class Options:
 
     def _stated(self, text: str) -> str | None:
         """Read the last sentence that chooses, or the only letter of which is said that it is right."""
+        if _SAY_SEVERAL.search(text):
+            return SEVERAL
         says = [found for found in _SAYS_CHOSEN.finditer(text) if found[1] in self.letters]
         for found in reversed(says):
             if not _is_word(found[1], text[found.end() : found.end() + 40]):

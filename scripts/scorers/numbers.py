@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
 
+from scripts.scorers.number_tokens import WINDOW, Token, find_tokens
 from scripts.scorers.plain_signs import plain_signs
 
 DECIMALS = (".", ",")
@@ -23,79 +23,27 @@ class Number:
     """The piece that was read, in plain signs."""
 
 
-# Scripts that set no space between a word and a number.
-_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_DASH = "[-−–]"
-_BRACES = r"\{(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\})*+\}"
-
-# Possessive throughout: no reply, however long or hostile, makes it step back.
-_TOKEN = re.compile(
-    rf"""
-    (?= [-+−–.,\d^/\\√∛∜π±e_] )                                   # passes over all else at once
-    (?: (?P<skipped> \^[ ]?[{{(]?[-+−–]?\d[\d./]*+               # the 2 of "m^2" and of "m/s^2"
-                   | (?<=[^\W\d]) /\d++ (?=[ ]?[^\W\d_])         # the 100 of "l/100 km"
-                   | (?<=[^\W_]) _\{{?\d++ )                     # the 1 of "x_1"
-      | (?P<unread> [√∛∜] (?:\[[^][]{{0,9}}+\])?+ [ ]?+ (?: {_BRACES} | \([^()]*+\) | [\d.]++ | \w )?+
-                  | π
-                  | \\(?:frac|d?binom|tbinom)[ ]?+ (?: {_BRACES} )?+ (?: {_BRACES} )?+
-                  | \\(?:ln|log|lg|sin|cos|tan|cot|exp|sum|prod|int|lim|infty) (?![a-zA-Z])
-                    (?: _ \{{? \d++ \}}? )?+
-                  | (?<![^\W\d_]) e \^
-                  | (?: ± | \+/[-−] ) [ ]?+ [$€£]? \d[\d.,]*+ )
-      | (?: (?P<sign> (?: (?<![\w)\]}}%°]) | (?<=[{_SPACELESS}]) ) [+−–-] [(]?+ ) (?: [$€£¥₹][ ]? )?
-          | (?<! [^\W_] )                                         # not the 2 of "H2O"
-          | (?<= [{_SPACELESS}] ) | (?<= \d[xX] ) | (?<= USD|EUR|GBP|CHF )
-        )
-        (?: (?P<whole> \d++ ) [ ] (?= \d++/\d ) )?+                 # the 1 of "1 3/4"
-        (?P<digits> (?! 0 ) \d{{1,3}}+ (?:[ ] \d{{3}} (?!\d))++ (?: [.,]\d++ )?+
-                  | \d++ (?: [.,'_:/] \d++ )*+
-                  | (?: \. | (?<![^\s(=]), ) \d++ )
-        (?: [eE] (?P<exponent> [-+−]? \d{{1,4}}+ ) (?!\w)
-          | [ ]? [x×*·] [ ]? 10 [ ]? \^ [ ]?
-            [{{(]? (?P<power_of_ten> [-+−–]? \d{{1,4}}+ ) [)}}]? (?! [.\d] )
-          | [ ]? \^ [ ]? [{{(]? (?P<power> [-+−–]? \d{{1,4}}+ ) [)}}]? (?! [.\d]|[ ]?\^ )
-          | [ ] / [ ] (?P<denominator> \d++ ) (?! [.,]?\d )
-        )?
-        (?: [ ]? \^ [{{ ]*+ (?: ° | (?:st|nd|rd|th)\b ) [ }}]*+ )?+
-        (?: (?P<strange> [)}}\] ]?+ \^ | \.?\\(?:overline|bar|dot) )
-          | [ ]? (?: ± | \+/[-−] | \+[-−] ) [ ]? \d[\d.,]*+
-        )?
-      )
-    """,
-    re.VERBOSE,
-)
-
-_PLAIN = r"\d+(?:\.\d+)?|\.\d+"
-_GROUPED = r"(?!0)\d{1,3}(?:([, '_])\d{3})(?:\1\d{3})*(?:\.\d+)?|(?!0)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
-_DECIMAL_POINT = re.compile(f"{_PLAIN}|{_GROUPED}")
-_DECIMAL_COMMA = re.compile(r"(?!0)\d{1,3}(?:([. '_])\d{3})(?:\1\d{3})*(?:,\d+)?|\d+(?:,\d+)?|,\d+|\d*\.\d+")
 _EITHER_WAY = re.compile(r"\s*[-+−–]?((?!0)\d{1,3})\.(\d{3})\s*")
-_NO_DIGIT = re.compile(r"[^\d.]")
-
 _CALCULATION = re.compile(r"[^\S\n]*+(?:[-+−–*/x×·÷^()<>=≈$€£%!{}\[\]|][^\S\n]*+)*+")
 _OPERATOR = re.compile(r"[-+−–*/x×·÷^=≈]|>>")
 _SUM = re.compile(r"[+*/×·÷]")
 _RANGE = re.compile(
     r"(?i)[ ]?([^\W\d_]{1,15}|%|°[CF]?)?[ ]?"
-    r"(?:[-−–~]|(?<! )—(?! )|[ ](?:to|through|bis|à)[ ]|到|至|から)"
+    r"(?:[-−–~x×]|(?<! )—(?! )|[ ](?:to|through|bis|à|out of)[ ]|到|至|から)"
     r"[ ]?[$€£]?"
 )
+_LARGER = (
+    r"(?:years?|yrs?|months?|weeks?|days?|hours?|hrs?|h|minutes?|mins?|miles?|yards?|feet|foot|ft|km|m|kg"
+    r"|pounds?|lbs?|dollars?|euros?)"
+)
+_SMALLER = re.compile(
+    r"(?i)[ ]?(?:months?|weeks?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|s|yards?|feet|inch(?:es)?"
+    r"|in|cm|m|g|ounces?|oz|pence|cents?)\b"
+)
+_COMPOUND = re.compile(rf"(?i)[ ]?{_LARGER},?[ ](?:and[ ])?")
 _BETWEEN = re.compile(r"(?i)\b(?:between|zwischen|entre|tra)[ ][$€£]?$")
 _AND = re.compile(r"(?i)(?:[ ]?(?:[^\W\d_]{1,15}|%))?[ ](?:and|und|et|y|e)[ ][$€£]?")
 _OR = re.compile(r"(?i)[ ](?:or|oder|ou)[ ](?:[a-z][ ]?=[ ]?)?[$€£]?")
-_SIGN_APART = re.compile(
-    r"(?i)(?:(?P<dash>[-−–])[ ]+|\b(?:minus|negative|menos|moins|meno|минус)[ ]+|(?:负|負|マイナス)[ ]?)"
-    r"[$€£]?$"
-)
-_SPEAKS_OF = re.compile(
-    r"(?i)(?:^|[=:(,<>≈~≤≥]|\b(?:is|are|was|be|equals?|about|approximately|around|roughly|ist|beträgt|es|est))$"
-)
-_OPERAND = re.compile(r"(?:\d|\b[a-zA-Z]|[)\]}%])$")
-_NOT = re.compile(r"(?i)\bnot[ ][$€£]?$")
-_MAY_FOLLOW_WORDS = frozenset(" $€£负負ス")
-_WINDOW = 24
-"""How far before a number its sign, and what it belongs to, is looked for."""
-
 _CONFIDENCE_LINE = re.compile(
     r"(?i)[\W_]*(?:(?:my|overall|estimated)[ ])?"
     r"(?:confidence|certainty|konfidenz|confiance|confianza|置信度|probability[ ](?:of[ ]being|that))\b"
@@ -104,7 +52,6 @@ _CONFIDENCE = re.compile(
     r"(?i)\b(?:confidence|certainty)\b[^\n\d]{0,24}+\d[\d.,]*+[ ]?%?+(?:[ ]?/[ ]?\d++)?+"
     r"|\b\d[\d.]*+[ ]?%[ ](?:confiden(?:t|ce)|sure|certain)\b"
 )
-_MINUS = str.maketrans("−–", "--")
 
 
 def read_number(text: str, *, is_announced: bool, decimal: str = ".") -> Number | None:
@@ -124,10 +71,10 @@ def read_number(text: str, *, is_announced: bool, decimal: str = ".") -> Number 
     Notes
     -----
     A calculation comes to the number after its last equals sign. Nothing is read of a range (5-7), a
-    calculation without a result, a list (1,2), a date, a time, or an expression that has to be evaluated
-    (``2\pi``, ``\sqrt{2}``); nor of 3,14 where the point is the decimal sign, as this may be two
-    numbers. Units, their exponents, currency and percent signs change nothing. Where nothing is
-    announced, the last number of a sum or product that breaks off counts. What is said of the
+    calculation without a result, a list (1,2), a date, a time (3:30, 3 h 30 min), or an expression that
+    has to be evaluated (``2\pi``, ``\sqrt{2}``); nor of 3,14 where the point is the decimal sign, as this
+    may be two numbers. Units, their exponents, currency and percent signs change nothing. Where nothing
+    is announced, the last number of a sum or product that breaks off counts. What is said of the
     confidence in an answer is no answer, unless there is nothing else.
 
     Examples
@@ -180,33 +127,22 @@ def check_accepted(answer: str, *, decimal: str) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Token:
-    """A number of a line, or what stands in its place."""
-
-    start: int
-    end: int
-    value: float | None
-    """None for what has no value that can be read."""
-    text: str
-
-
 @dataclasses.dataclass(slots=True)
 class _Chain:
     """Numbers that are one calculation, range or choice, and what it comes to."""
 
-    last: _Token
+    last: Token
     n_in_side: int = 1
     """How many numbers there are since the last equals sign."""
-    result: _Token | None = None
+    result: Token | None = None
     """The side before, where it was one number."""
     is_exact: bool = False
     """Whether what follows is only an approximation of the result."""
-    alternatives: list[_Token] = dataclasses.field(default_factory=list)
+    alternatives: list[Token] = dataclasses.field(default_factory=list)
     is_open: bool = False
     """Whether it ends with a sum or product of numbers."""
 
-    def add(self, token: _Token, gap: str) -> None:
+    def add(self, token: Token, gap: str) -> None:
         """Add the number after an operator."""
         self.is_open = _SUM.search(gap) is not None and None not in (self.last.value, token.value)
         if "=" in gap or "≈" in gap or ">>" in gap:
@@ -216,7 +152,7 @@ class _Chain:
         self.last = token
         self.n_in_side += 1
 
-    def add_alternative(self, token: _Token) -> None:
+    def add_alternative(self, token: Token) -> None:
         """Add the number after "or"."""
         self.alternatives.append(self.last)
         self.last = token
@@ -237,7 +173,7 @@ class _Chain:
             self.result = self.last
 
 
-def _agree(one: _Token, other: _Token) -> bool:
+def _agree(one: Token, other: Token) -> bool:
     """Say whether two numbers are one, as a share and in percent, or rounded."""
     if one.value is None or other.value is None:
         return False
@@ -254,7 +190,7 @@ def _find_chain(
             return None
         plain = _CONFIDENCE.sub(" ", plain)
     chain: _Chain | None = None
-    for token in _tokens(plain, is_alone=is_alone, decimal=decimal):
+    for token in find_tokens(plain, is_alone=is_alone, decimal=decimal):
         if chain is not None and _joins(chain, token, plain):
             continue
         if chain is not None and is_first:
@@ -263,7 +199,7 @@ def _find_chain(
     return chain
 
 
-def _joins(chain: _Chain, token: _Token, line: str) -> bool:
+def _joins(chain: _Chain, token: Token, line: str) -> bool:
     """Add a number to a chain if they belong together."""
     gap = line[chain.last.end : token.start]
     if _CALCULATION.fullmatch(gap):
@@ -280,93 +216,15 @@ def _joins(chain: _Chain, token: _Token, line: str) -> bool:
     return False
 
 
-def _is_range(one: _Token, other: _Token, line: str) -> bool:
+def _is_range(one: Token, other: Token, line: str) -> bool:
     gap = line[one.end : other.start]
-    if len(gap) > 2 * _WINDOW:
+    if len(gap) > 2 * WINDOW:
         return False
+    if _COMPOUND.fullmatch(gap) and _SMALLER.match(line, other.end):  # 3 hours and 30 minutes
+        return True
     if found := _RANGE.fullmatch(gap):
         return found[1] is None or line.startswith(
             found[1], other.end + (line[other.end : other.end + 1] == " ")
         )
-    before = line[max(0, one.start - _WINDOW) : one.start]
+    before = line[max(0, one.start - WINDOW) : one.start]
     return _AND.fullmatch(gap) is not None and _BETWEEN.search(before) is not None
-
-
-def _tokens(line: str, *, is_alone: bool, decimal: str) -> Iterator[_Token]:
-    """Find the numbers of a line in plain signs; exponents of units, and what is denied, are passed over."""
-    was_any = False
-    for found in _TOKEN.finditer(line):
-        if found["skipped"] or (found["unread"] and found["unread"][0] in "±+" and was_any):
-            continue
-        start, end = found.span()
-        before = line[max(0, start - _WINDOW) : start] if line[start - 1 : start] in _MAY_FOLLOW_WORDS else ""
-        if _NOT.search(before):
-            continue
-        was_any = True
-        if found["unread"]:
-            yield _Token(start, end, None, found[0])
-            continue
-        value = _value(found, decimal)
-        apart = None if found["sign"] else _sign_apart(before, is_alone=is_alone and start <= _WINDOW)
-        if apart is not None:
-            start -= apart
-            value = None if value is None else -value
-        yield _Token(start, end, value, line[start:end].strip())
-
-
-def _sign_apart(before: str, *, is_alone: bool) -> int | None:
-    """Say how far before a number its sign begins, if there is one that stands apart from it."""
-    found = _SIGN_APART.search(before)
-    if found is None:
-        return None
-    operand = before[: found.start()].rstrip(" *_${\\")
-    if not found["dash"]:
-        is_sign = _OPERAND.search(operand) is None
-    elif operand:
-        is_sign = _SPEAKS_OF.search(operand) is not None
-    else:
-        is_sign = found["dash"] != "-" or is_alone  # else it marks an item of a list
-    return len(before) - found.start() if is_sign else None
-
-
-def _value(found: re.Match[str], decimal: str) -> float | None:
-    if found["strange"]:
-        return None
-    try:
-        value = _absolute(found, decimal)
-    except (OverflowError, ZeroDivisionError):  # 10^9999, 3/0
-        return None
-    if value is None or not math.isfinite(value):
-        return None
-    return -value if found["sign"] and found["sign"][0] in "-−–" else value
-
-
-def _absolute(found: re.Match[str], decimal: str) -> float | None:
-    numerator, *denominators = (_decimals(part, decimal) for part in found["digits"].split("/"))
-    if found["denominator"]:
-        denominators.append(found["denominator"])
-    if numerator is None or None in denominators or len(denominators) > 1:
-        return None
-    exponent = (found["exponent"] or found["power_of_ten"] or "0").translate(_MINUS)
-    value = float(f"{numerator}e{exponent}")
-    for denominator in denominators:
-        value /= float(denominator or 0)
-    if found["power"]:
-        value = _raise(numerator, value, found["power"].translate(_MINUS))
-    return value + float(found["whole"] or 0)
-
-
-def _raise(numerator: str, value: float, power: str) -> float:
-    return float(f"1e{power}") if numerator == "10" else float(value ** float(power))
-
-
-def _decimals(digits: str, decimal: str) -> str | None:
-    """Write a number with a decimal point and without separators; None if it may not be one number."""
-    if decimal == ".":
-        return _NO_DIGIT.sub("", digits) if _DECIMAL_POINT.fullmatch(digits) else None
-    form = _DECIMAL_COMMA.fullmatch(digits)
-    if form is None:
-        return None
-    if form[1] is None and "," not in digits:
-        return digits
-    return _NO_DIGIT.sub("", digits.replace(".", "").replace(",", "."))

@@ -91,6 +91,19 @@ _FUNCTION = re.compile(
     r"(?i)(?<![^\W\d_\\])(?<!\\)(?:(?P<root>sqrt)(?=[ ]?[({\d])|(?P<pi>pi)(?![^\W_])"
     r"|(?P<of>ln|log|sin|cos|tan|exp)(?=[_\d]{0,4}+(?:[ ]?\(|[ ]\d)))"
 )
+_POWER_WORDS = re.compile(r"(?<=\d)[ ](?:raised[ ])?to the power(?:[ ]of)?[ ](?=[-−–]?\d)")
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DATE = re.compile(
+    rf"(?i)\b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?,?[ ]\d{{4}}\b"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?[ ](?:of[ ])?{_MONTH},?[ ]\d{{4}}\b"
+)
+_HAS_DIGIT = re.compile(r"\d[ ]|[ ]\d")
+DATE = "⌚"
+"""What stands for a date with the name of its month."""
+
 _STARS_POWER = re.compile(r"(?<=[\d)}])(?:\*\*|[ ]\*\*[ ])(?=[({]?[-+−–]?\d)")
 _BOLD = re.compile(r"\*\*|__(?=\d)|(?<=\d)__")
 
@@ -100,7 +113,8 @@ def plain_signs(line: str) -> str:
     Rewrite one line so that numbers in it are written in one way.
 
     Digits become ASCII, all but dashes between words become hyphens, raised digits become ``^{2}``,
-    fractions ``3/4``, and commands of LaTeX the signs that they stand for; emphasis is dropped.
+    fractions ``3/4``, commands of LaTeX the signs that they stand for, and a date one sign; emphasis is
+    dropped.
 
     Examples
     --------
@@ -117,6 +131,8 @@ def plain_signs(line: str) -> str:
         line = line.replace("{,}", ",")
     if "\\" in line:
         line = _without_latex(line)
+    if _HAS_DIGIT.search(line):
+        line = _DATE.sub(DATE, _POWER_WORDS.sub("^", line))
     line = _FUNCTION.sub(_function, line)
     if "**" in line or "__" in line:
         line = _BOLD.sub("", _STARS_POWER.sub("^", line))

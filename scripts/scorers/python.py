@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import difflib
 import importlib
@@ -10,21 +9,20 @@ import math
 import numbers
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, cast
 
 from scripts.comparison.metrics import BY_NAME, METRICS, NAMES, SHARE_RANGE, Metric
 from scripts.records import Item
 from scripts.scorers.base import Score, is_abstention, judge, judge_nothing
-from scripts.scorers.declared_metrics import read_metrics
 from scripts.scorers.reading import Trimming
 from scripts.scorers.text import ABSTENTION_PHRASES
 
 Returned = Score | bool | float | Mapping[str, float]
 """What a user's function may return: a score, `correct` alone, or any of the metrics by name."""
 
-_HOW_TO_DECLARE = "; declare others under `metrics`"
+_HOW_TO_DECLARE = "; declare others under `metrics` in the configuration"
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -51,25 +49,14 @@ class PythonScorer(Trimming):
 
     function: str
     """``module:function``; the module is importable, or is in the working directory."""
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Further metrics that the function may return, by name: their ``better``, ``range`` and ``margin``."""
     abstention_phrases: tuple[str, ...] = ABSTENTION_PHRASES
-    METRICS: tuple[Metric, ...] = dataclasses.field(init=False, repr=False, compare=False)
-    """The further metrics."""
+    declared: Mapping[str, Metric] = dataclasses.field(default_factory=dict, repr=False)
+    """Further metrics that the function may return: those that the configuration declares."""
     _call: Callable[[str, Item], object] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "METRICS", read_metrics(self.metrics, source=self.function))
         object.__setattr__(self, "_call", _load(self.function))
-
-    def may_give(self, metrics: Iterable[Metric]) -> PythonScorer:
-        """Let the function return metrics that are declared for all scorers, too."""
-        own = {metric.name for metric in self.METRICS}
-        scorer = copy.copy(self)
-        further = (metric for metric in metrics if metric.name not in own)
-        object.__setattr__(scorer, "METRICS", (*self.METRICS, *further))
-        return scorer
 
     def score(self, text: str, item: Item) -> Score:
         """
@@ -86,8 +73,8 @@ class PythonScorer(Trimming):
         returned = self._call(text, item)
         try:
             if isinstance(returned, Score):
-                return _with_read(_checked(returned, self.METRICS), text)
-            given, more = _metrics(returned, self.METRICS)
+                return _with_read(_checked(returned, self.declared), text)
+            given, more = _metrics(returned, self.declared)
         except ValueError as error:
             raise ValueError(f"scorer python:{self.function}, item {item.id!r}: {error}") from None
         abstained = is_abstention(trimmed, self.abstention_phrases)
@@ -135,26 +122,25 @@ def _is_about(error: ModuleNotFoundError, name: str) -> bool:
     return error.name is not None and f"{name}.".startswith(f"{error.name}.")
 
 
-def _metrics(returned: object, further: tuple[Metric, ...]) -> tuple[dict[str, float], dict[str, float]]:
+def _metrics(returned: object, declared: Mapping[str, Metric]) -> tuple[dict[str, float], dict[str, float]]:
     """Part what a function gave into the metrics that every scorer may have and those that were declared."""
     if not isinstance(returned, Mapping):
         return {"correct": _in_range(returned, BY_NAME["correct"])}, {}
-    allowed = {metric.name: metric for metric in (*METRICS, *further)}
+    allowed = {metric.name: metric for metric in METRICS} | dict(declared)
     unknown = sorted(map(repr, set(returned) - set(allowed)))
     if unknown:
         raise ValueError(f"gave {', '.join(unknown)}; the metrics are {', '.join(allowed)}{_HOW_TO_DECLARE}")
     values = {name: _in_range(value, allowed[name]) for name, value in returned.items()}
-    own = {metric.name for metric in further}
     return (
-        {name: value for name, value in values.items() if name not in own},
-        {name: value for name, value in values.items() if name in own},
+        {name: value for name, value in values.items() if name in NAMES},
+        {name: value for name, value in values.items() if name not in NAMES},
     )
 
 
-def _checked(score: Score, further: tuple[Metric, ...]) -> Score:
+def _checked(score: Score, declared: Mapping[str, Metric]) -> Score:
     given = {name: getattr(score, name) for name in NAMES}
     present = {name: value for name, value in given.items() if not _is_nan(value)}
-    values, more = _metrics({**present, **score.more}, further)
+    values, more = _metrics({**present, **score.more}, declared)
     absent = dict.fromkeys(NAMES, math.nan)
     checked: dict[str, Any] = {**absent, **values, "more": more}
     return dataclasses.replace(score, **checked)

@@ -10,9 +10,7 @@ from typing import Any
 from scripts.comparison.metrics import BY_NAME, Metric
 from scripts.records import Item
 from scripts.scorers.base import Score, Scorer
-
-GIVEN = ("correct", "unread")
-"""Metrics of every scorer; those of a further one get its name before their own."""
+from scripts.scorers.reading import Trimmed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Named:
     @property
     def given(self) -> tuple[str, ...]:
         """Metrics that other scorers give, too, and that get the name of this one before theirs."""
-        return getattr(self.scorer, "GIVES", GIVEN)
+        return ("correct", "f1", "unread") if self.scorer.has_f1 else ("correct", "unread")
 
     @property
     def metrics(self) -> Iterator[Metric]:
@@ -66,6 +64,15 @@ class Several:
         further = (metric for named in self.others for metric in named.metrics)
         return (*getattr(self.first, "METRICS", ()), *further)
 
+    @property
+    def has_f1(self) -> bool:
+        """Whether the first one gives F1."""
+        return self.first.has_f1
+
+    def trim(self, text: str) -> Trimmed:
+        """Leave out of a reply what is no part of its answer to the first one."""
+        return self.first.trim(text)
+
     def score(self, text: str, item: Item) -> Score:
         """Score the `text` of a reply to `item` with each scorer."""
         main = self.first.score(text, item)
@@ -73,7 +80,10 @@ class Several:
         for named in self.others:
             score = named.scorer.score(text, item)
             more |= {f"{named.name}_{metric}": getattr(score, metric) for metric in named.given}
-            more |= {named.own_names[metric]: value for metric, value in score.more.items()}
+            further = {named.own_names.get(metric, metric): value for metric, value in score.more.items()}
+            if twice := sorted(more.keys() & further.keys()):
+                raise ValueError(f"item {item.id!r}: two scorers give {twice[0]!r}")
+            more |= further
         return dataclasses.replace(main, more=more)
 
 

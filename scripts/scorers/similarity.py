@@ -48,6 +48,7 @@ class Similarity(Trimming):
     (nan, {'rouge_l': 0.833, 'chrf': 0.534})
     """
 
+    GIVES: ClassVar[tuple[str, ...]] = ()
     METRICS: ClassVar[tuple[Metric, ...]] = (
         Metric(
             "rouge_l",

@@ -304,8 +304,8 @@ def trial_page(
 def hostile_questions(text: str = HOSTILE) -> Questions:
     """Every field of a question holds `text`."""
     long = excerpt(text * (1 + 1_000_000 // len(text)))
-    right = Answer("answered", excerpt(text), 1.0, finish_reason=text, error=None)
-    wrong = Answer("truncated", long, 0.0, finish_reason=text, error=excerpt(text))
+    right = Answer("answered", excerpt(text), 1.0, finish_reason=text, error=None, read=excerpt(text))
+    wrong = Answer("truncated", long, 0.0, finish_reason=text, error=excerpt(text), is_unread=True)
     nothing = Answer("missing", None, None)
     base: dict[str, Any] = {
         "dataset": text,

@@ -26,6 +26,7 @@ WITHOUT = {
     "reporting/page_content": "records without code",
     "reporting/views": "seen on the pages of test_pages",
     "run/supervisor": "needs a run: tests/workflow/test_stop_and_resume and others",
+    "scorers/reading/languages": "words; each language is announced in scorers/test_reading",
     "submit": "the phase around dispatch/sender: dispatch/test_store and tests/providers",
 }
 """Modules without a test file of their name, and where their faults are caught."""

@@ -104,7 +104,7 @@ def test_an_empty_reply_abstains_only_if_it_ended_by_itself_and_its_scorer_says_
     ("scorer", "text"), [("numeric", "Hm."), ("multiple_choice", "A city"), (SQUAD, "?")]
 )
 def test_what_cannot_be_read_has_no_score_unless_it_is_to_be_wrong(scorer, text):
-    item = Item("q0", "How many?", ("1",), choices=("1", "2"))
+    item = Item("q0", "How many?", ("1",), choices=("7", "1"))
     score = score_outcome(outcome(text), item, build_scorer(scorer))
     wrong = score_outcome(outcome(text), item, build_scorer(scorer), Policy(unread_is_wrong=True))
     assert wrong.correct == 0.0

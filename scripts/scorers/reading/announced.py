@@ -145,7 +145,7 @@ def _in_language(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, boo
         start, end = found.span()
         line_start = text.rfind("\n", max(0, start - 200), start) + 1
         before = text[max(line_start, start - 40) : start]
-        if _HYPOTHETICAL.search(before):
+        if _HYPOTHETICAL.search(before) or _is_key(before, found[0]):
             continue
         is_final = _FINAL.search(text[max(line_start, start - 16) : end]) is not None
         if found["heading"] is not None and not _HEADING.fullmatch(before):
@@ -158,6 +158,11 @@ def _in_language(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, boo
                 continue
             end = contrast.end()
         yield end, is_final
+
+
+def _is_key(before: str, announcement: str) -> bool:
+    """Say whether an announcement is a key of a JSON object, which is not prose."""
+    return before.endswith(('"', "'")) and before[-1] in announcement
 
 
 @functools.lru_cache(maxsize=64)

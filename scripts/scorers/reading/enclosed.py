@@ -23,8 +23,9 @@ _STYLE = re.compile(
     r"\\{1,2}(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathsf|mathit|mbox|hbox|emph|operatorname)"
     r"\s*+\{([^{}]*+)\}"
 )
-_FENCE = re.compile(r"(?m)^[ \t]*+(?:`{3,}+|~{3,}+)[\w+.#-]{0,30}+[ \t]*+$\n?|`{3,}+")
+_FENCE = re.compile(r"(?m)^[ \t]*+(?:`{3,}+|~{3,}+)[ \t]*+[\w+.#-]{0,30}+[ \t]*+$\n?|`{3,}+")
 _WRAPPING = re.compile(r"</?(?:output|response|result|solution)>", re.IGNORECASE)
+_STYLED = re.compile(r"<(b|i|u|em|strong|code)>([^<>]*+)</\1>", re.IGNORECASE)
 _STRING = r'"((?:[^"\\]++|\\.)*+)"?+' + r"|'((?:[^'\\\n]++|\\.)*+)'?+"
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 
@@ -39,7 +40,7 @@ class Enclosed(NamedTuple):
 
 def open_fences(text: str) -> str:
     r"""
-    Take away the fences of code, and tags around all of an answer, but nothing that they hold.
+    Take away the fences of code, tags of style and tags around all of an answer, but nothing that they hold.
 
     Examples
     --------
@@ -48,7 +49,10 @@ def open_fences(text: str) -> str:
     """
     if "```" in text or "~~~" in text:
         text = _FENCE.sub("", text)
-    return _WRAPPING.sub("", text).strip() if "</" in text else text.strip()
+    if "</" in text:
+        text = _STYLED.sub(r"\2", text)
+        text = _WRAPPING.sub("", text).strip() or text
+    return text.strip()
 
 
 def find_boxed(text: str) -> Iterator[Enclosed]:
@@ -60,7 +64,7 @@ def find_boxed(text: str) -> Iterator[Enclosed]:
     >>> [box.text for box in find_boxed(r"\boxed{\frac{1}{2}} or rather \boxed{\text{(B) } 3}")]
     ['(B)  3', '\\frac{1}{2}']
     """
-    if "box" not in text and "frame" not in text:
+    if "box" not in text and "\x08" not in text:
         return
     for found in reversed(deque(_BOX.finditer(text), maxlen=N_LAST)):
         start = found.end()

@@ -25,16 +25,20 @@ class Announcing(NamedTuple):
 LANGUAGES = (
     Announcing(
         r"answers?(?:\s+(?:choice|option|letter|number))?",
-        r"is|are|was|should\s+be|would\s+be|must\s+be|will\s+be|can\s+only\s+be|has\s+to\s+be|becomes|equals"
+        r"is|are|was|should\s+be|would\s+be|must\s+be|will\s+be|(?:could|may|might|can\s+only)\s+be|has\s+to\s+be|becomes|equals"
         r"|[—–-](?=\s+\(?(?-i:[A-Z\d]))",
         ("answer",),
         r"(?:here|above|below|therefore|then|to|for|of)\b(?:\s+(?!is\b|are\b)[\w'’-]{1,20}+){0,6}?",
+    ),
+    Announcing(
+        r"(?<=\bfinal )(?:result|value|solution|choice|option|decision|verdict|conclusion)", r"is", ("final",)
     ),
     Announcing(
         r"(?:correct|right|best|most\s+\w{3,20})\s+(?:answer\s+)?"
         r"(?:option|choice|letter|alternative|response|statement|one|conclusion|completion)",
         r"is|would\s+be|should\s+be|must\s+be",
         ("correct", "right", "best", "most"),
+        r"here|(?:of|among|from)\s+(?:these|the\s+options)|in\s+this\s+case",
     ),
     Announcing(
         r"(?:eind)?antwoord|antwort(?:möglichkeit|option)?|richtig|korrekt",
@@ -82,7 +86,9 @@ LANGUAGES = (
     Announcing(r"vastaus|válasz|vastus", r"on|az?", ("vastaus", "válasz", "vastus")),
     Announcing(r"răspuns(?:ul)?|raspuns(?:ul)?", r"este|e", ("răspuns", "raspuns"), r"corect|final"),
     Announcing(r"απάντηση", r"είναι", ("απάντηση",)),
-    Announcing(r"cevap|yanıt|cavab", r"(?!)", ("cevap", "yanıt", "cavab")),
+    Announcing(
+        r"cevap|yanıt|cavab", r"\s(?=\(?[A-Z]\)?['’]d[ıi]r)", ("cevap", "yanıt", "cavab"), is_spaced=False
+    ),
     Announcing(r"jawaban(?:nya)?", r"adalah|ialah", ("jawaban",), r"yang\s+(?:benar|tepat)|akhir(?:nya)?"),
     Announcing(r"đáp\s+án|câu\s+trả\s+lời", r"là", ("đáp án", "trả lời"), r"đúng|cuối\s+cùng|chính\s+xác"),
     Announcing(
@@ -139,5 +145,5 @@ ADVERBS = (
 )
 """What may stand between verb and answer."""
 
-ENDINGS = r"(?:입니다|이에요|예요|이다|です|である|でしょう|\s(?:है|हैं|ہے|است))(?=\W*$)"
+ENDINGS = r"(?:입니다|이에요|예요|이다|です|である|でしょう|['’]d[ıiuü]r|\s(?:है|हैं|ہے|است))(?=\W*$)"
 """Verbs that end a sentence after the answer."""

@@ -83,7 +83,7 @@ _BEGINNING = re.compile(
 
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*+final\b[^<]*+(?:<\|constrain\|>[^<]*+)?+(?:<\|message\|>)?+")
 _OPENING = r"""
-    < \|?+ (?: \w{{1,20}}[:_] )? (?: {names} ) (?: \s[^<>]{{0,200}}+ )?+ \|?+ >
+    < \|?+ (?: \w{{1,20}}[:_] )? (?: {names} ) (?: \s[^<>]{{0,200}}+ )?+ /?+ \|?+ >
   | ◁ (?: {names} ) ▷
   | (?-i: \[THINK\] | <\|START_THINKING\|> ) | <\|begin_of_thought\|> | <unused94> | <\|channel>thought\b
 """

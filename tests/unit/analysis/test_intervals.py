@@ -51,16 +51,29 @@ def test_shares_in_clusters_or_of_replicates_get_wilsons_interval_on_the_effecti
     assert at_95([0.2, 0.9, 0.4], ["a", "a", "b"], bounds=(0.0, 1.0)).method == EFFECTIVE
 
 
-def test_the_effective_sample_size_is_that_of_korn_and_graubard() -> None:
+def test_with_many_clusters_the_effective_sample_size_is_that_of_korn_and_graubard() -> None:
     # Clusters of equal size, so that the degrees of freedom are one less than clusters.
-    values, clusters = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 0] * 3), np.repeat(np.arange(6), 5)
-    means = values.reshape(6, 5).mean(axis=1)
-    size = values.mean() * (1 - values.mean()) / (means.var(ddof=1) / 6)
-    assert size < 30
-    size *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
+    values, clusters = np.array([1, 1, 1, 1, 0, 1, 0, 0, 0, 0] * 1000), np.repeat(np.arange(2000), 5)
+    means = values.reshape(2000, 5).mean(axis=1)
+    size = values.mean() * (1 - values.mean()) / (means.var(ddof=1) / 2000)
+    assert size < 10_000
+    size *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 1999)) ** 2
     expected = proportion_confint(values.mean() * size, size, method="wilson")
     result = at_95(values, clusters)
-    assert (result.low, result.high) == pytest.approx(expected, rel=1e-9)
+    assert (result.low, result.high) == pytest.approx(expected, abs=1e-4)
+
+
+def test_with_few_clusters_the_effective_sample_size_is_smaller() -> None:
+    values, clusters = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 0] * 3) / 2, np.repeat(np.arange(6), 5)
+    means = values.reshape(6, 5).mean(axis=1)
+    size = values.mean() * (1 - values.mean()) / (means.var(ddof=1) / 6)
+    size *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
+    low, high = proportion_confint(values.mean() * size, size, method="wilson")
+    result = at_95(values, clusters, bounds=(0.0, 1.0))
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low < low
+    assert result.high > high
 
 
 def test_answers_that_are_right_or_wrong_count_for_no_more_than_they_are() -> None:

@@ -1,6 +1,7 @@
 """Templates see an item's fields and nothing else, and what they do wrong is said with file and item."""
 
 import dataclasses
+import string
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from scripts.errors import ConfigError
 from scripts.experiment.prompts import Prompt, check_fields, load_template, template_fields, used_fields
+from scripts.files import PROJECT_ROOT
 from scripts.records import Item
 
 ITEM = Item(
@@ -46,6 +48,7 @@ def rendered(path: Path, item: Item = ITEM) -> str:
         ("{% raw %}{{ not a field }}{% endraw %}", "{{ not a field }}"),
         ("\ufeffa\r\nb {{ question }}\r\n", "a\nb How many?"),
         ("{% for n in range(3) %}{{ n }}{% endfor %}", "012"),
+        ("{% for _ in choices %}{{ loop.index0 | letter }}{% endfor %}", "AB"),
     ],
 )
 def test_a_template_writes_out_the_fields(write: Write, template: str, text: str) -> None:
@@ -126,3 +129,23 @@ def test_what_every_template_knows_is_no_field(write: Write) -> None:
 def test_a_template_never_sees_the_answers() -> None:
     item = dataclasses.replace(ITEM, fields={"answers_seen": 1})
     assert set(template_fields(item)) == {"answers_seen", "id", "question", "context", "choices"}
+
+
+OLD_LETTERS = "{% for choice in choices %}{{ 'ABCDEFGH'[loop.index0] }}) {{ choice }}\n{% endfor %}"
+
+
+def test_an_option_without_a_letter_is_named_with_the_filter_that_has_more(write: Write) -> None:
+    item = dataclasses.replace(ITEM, choices=tuple(map(str, range(9))))
+    with pytest.raises(ConfigError) as raised:
+        rendered(write(OLD_LETTERS), item)
+    assert "has no element 8 for item 'q1'" in str(raised.value)
+    assert "Option 9 has no letter" in raised.value.fix
+    assert "{{ loop.index0 | letter }}" in raised.value.fix
+
+
+def test_the_documented_template_has_letters_for_26_options(write: Write) -> None:
+    page = (PROJECT_ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    template = next(block for block in page.split("```") if "| letter }}" in block)
+    item = dataclasses.replace(ITEM, choices=tuple(f"city {n}" for n in range(26)))
+    text = rendered(write(template), item)
+    assert text.splitlines()[1:] == [f"{letter}) city {n}" for n, letter in enumerate(string.ascii_uppercase)]

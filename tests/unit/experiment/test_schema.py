@@ -24,6 +24,7 @@ def test_defaults_are_filled_in_at_every_level(experiment: SmallExperiment) -> N
         "equivalence_margin": 0.02,
         "subgroups": [],
         "max_unpaired": 0.02,
+        "monitoring": "single",
         "family": ["correct"],
     }
 

@@ -82,3 +82,9 @@ def test_what_is_no_text_is_not_written_out(template: str) -> None:
 def test_all_else_is_written_as_jinja_writes_it(template: str) -> None:
     plain = jinja2.Environment()
     assert write(template) == plain.from_string(template).render(FIELDS)
+
+
+@pytest.mark.parametrize("index", ["26", "-1", "'A'", "1.0", "true", "gap"])
+def test_only_26_options_have_letters(index: str) -> None:
+    with pytest.raises(ValueError, match="the filter letter gives A to Z for 0 to 25"):
+        write(f"{{{{ {index} | letter }}}}")

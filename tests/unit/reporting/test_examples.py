@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from scripts.reporting.examples import EXAMPLE_CHARACTERS, group_examples, read_questions
 from tests.fakes.trial_files import NAN, answered_rows
 
@@ -135,3 +138,18 @@ def test_examples_are_cut_until_all_of_them_are_short(write, datasets):
 
     assert sum(len(example.trial.text.text) for example in examples) <= EXAMPLE_CHARACTERS
     assert {example.trial.text.n_characters for example in examples} == {9000}
+
+
+def test_what_was_read_is_shown_where_it_is_not_the_whole_text(write, datasets):
+    rows = answered_rows([1.0, 1.0, NAN], {0: "I think that the answer is 4.", 1: " 4 ", 2: "Hm."})
+    files = write("t", rows)
+    scores = pq.read_table(files.scores)
+    scores = scores.append_column("read", pa.array(["4", "4", None]))
+    pq.write_table(scores.append_column("unread", pa.array([0.0, 0.0, 1.0])), files.scores)
+
+    questions = read_questions(files, baseline=None, datasets=datasets)
+
+    answers = {example.item_id: example.trial for example in questions.examples}
+    assert (answers["q0000"].read.text, answers["q0000"].is_unread) == ("4", False)
+    assert (answers["q0001"].read, answers["q0001"].is_unread) == (None, False)
+    assert (answers["q0002"].read, answers["q0002"].is_unread) == (None, True)

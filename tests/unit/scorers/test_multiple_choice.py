@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -168,6 +169,76 @@ def test_an_unanswerable_item_wants_an_abstention() -> None:
 def test_accepted_answers_that_are_no_option_are_reported() -> None:
     with pytest.raises(ValueError, match=r"item 'q1': \['Oslo'\] names none of \['Rome', 'Paris'\]"):
         MultipleChoice().score("A", Item("q1", "Which city?", ("Oslo",), choices=("Rome", "Paris")))
+
+
+NUMBERS = ("1", "2", "3", "4")
+
+
+def numbered(answer: str, choices: tuple[str, ...] = CHOICES) -> Item:
+    return Item("q7", "Which?", (answer,), choices=choices)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "choices", "right"),
+    [
+        ({"answer_index": True}, "1", CHOICES, "B"),
+        ({"answer_index": True}, "1", NUMBERS, "B"),
+        ({"answer_index": True, "first_index": 1}, "1", NUMBERS, "A"),
+        ({"answer_index": True, "first_index": 1}, "4", CHOICES, "D"),
+        ({"answer_index": False}, "1", NUMBERS, "A"),
+        ({}, "12", ("3", "12", "7", "9"), "B"),  # too large for a place
+        ({}, "1", ("0", "1", "2", "3"), "B"),  # the option's text and its place
+        ({}, "D", NUMBERS, "D"),
+        ({}, "2.5", ("1.5", "2.5", "3.5", "4.5"), "B"),
+    ],
+)
+def test_a_number_means_an_option_by_its_text_or_its_place(
+    options: dict[str, Any], answer: str, choices: tuple[str, ...], right: str
+) -> None:
+    scorer = MultipleChoice(**options)
+    scores = {letter: scorer.score(letter, numbered(answer, choices)).correct for letter in "ABCD"}
+    assert scores == {letter: float(letter == right) for letter in "ABCD"}
+
+
+@pytest.mark.parametrize("answer", ["1", "3", "4", " 1 "])
+def test_a_number_that_may_mean_two_options_is_refused_with_the_cures(answer: str) -> None:
+    with pytest.raises(ValueError, match=f"item 'q7': the answer {answer} may mean the option") as raised:
+        MultipleChoice().score("A", numbered(answer, NUMBERS))
+    for cure in ("['1', '2', '3', '4']", "write its letter", "answer_index: true", "answer_index: false"):
+        assert cure in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "message"),
+    [
+        ({}, "1", r"\['1'\] names none of .*; if these are numbers of options, set answer_index: true"),
+        ({"answer_index": True}, "4", r"\['4'\] names none of"),
+        ({"answer_index": True, "first_index": 1}, "0", r"\['0'\] names none of"),
+        ({"answer_index": True}, "B", r"\['B'\] names none of"),
+    ],
+)
+def test_a_number_that_means_no_option_is_refused(options: dict[str, Any], answer: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"item 'q7': {message}"):
+        MultipleChoice(**options).score("A", numbered(answer))
+
+
+def test_the_first_option_is_number_0_or_1() -> None:
+    with pytest.raises(ValueError, match="first_index is 2, but must be 0 or 1"):
+        MultipleChoice(answer_index=True, first_index=2)
+
+
+def test_26_options_have_letters() -> None:
+    choices = tuple(f"city {number}" for number in range(26))
+    for letter in ("I", "J", "Z"):
+        item = Item("q1", "Which city?", (letter,), choices=choices)
+        for reply in (letter, f"The answer is {letter}.", f"({letter.lower()})", f"{letter}) {choices[0]}"):
+            assert MultipleChoice().score(reply, item).correct == float(choices[0] not in reply)
+
+
+def test_more_options_than_letters_are_refused() -> None:
+    item = Item("q1", "Which city?", ("A",), choices=tuple(f"city {number}" for number in range(27)))
+    with pytest.raises(ValueError, match="item 'q1': 27 options, but only 26 letters"):
+        MultipleChoice().score("A", item)
 
 
 @settings(deadline=None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.comparison.metrics import Better, Metric
 from scripts.records import Item
 from scripts.scorers import build_scorer
 from scripts.scorers.base import NO_TEXT, UNREAD, Score
@@ -149,12 +150,14 @@ def test_a_function_can_be_named_in_every_form(module: str, form: str | dict[str
     assert build_scorer(spec) == PythonScorer(function)
 
 
-DECLARED = {"words": {"better": "lower", "range": [0, 100], "margin": 2}, "drift": {}}
+WORDS = Metric("words", "Words", "Number of words.", Better.LOWER, range=(0.0, 100.0), margin=2.0)
+DRIFT = Metric("drift", "Drift", "How far it drifts.", Better.NONE, range=None)
+DECLARED = {"words": WORDS, "drift": DRIFT}
 
 
 def give_declared(module: str, value: object) -> Score:
     item = Item("q1", "Which city?", ("Paris",), fields={"give": value})
-    return PythonScorer(f"{module}:give", metrics=DECLARED).score("Paris", item)
+    return PythonScorer(f"{module}:give", declared=DECLARED).score("Paris", item)
 
 
 def test_a_function_may_give_metrics_that_are_declared(module: str) -> None:
@@ -163,10 +166,6 @@ def test_a_function_may_give_metrics_that_are_declared(module: str) -> None:
     assert dict(give_declared(module, True).more) == {}
     score = give_declared(module, Score(1.0, more={"words": 100}))
     assert (score.correct, dict(score.more)) == (1.0, {"words": 100.0})
-    assert [metric.name for metric in PythonScorer(f"{module}:give", metrics=DECLARED).METRICS] == [
-        "words",
-        "drift",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -190,8 +189,9 @@ def test_a_declared_metric_is_checked(module: str, value: object, message: str) 
         give_declared(module, value)
 
 
-def test_metrics_are_declared_in_the_configuration(module: str) -> None:
-    built = build_scorer({"python": f"{module}:give", "metrics": DECLARED})
-    assert built == PythonScorer(f"{module}:give", metrics=DECLARED)
-    with pytest.raises(ValueError, match="scorer 'python': metric 'words': better is 'up'; allowed: higher"):
-        build_scorer({"python": f"{module}:give", "metrics": {"words": {"better": "up"}}})
+def test_only_a_function_of_ones_own_is_told_what_is_declared(module: str) -> None:
+    built = build_scorer(f"python: {module}:give", DECLARED)
+    assert built == PythonScorer(f"{module}:give", declared=DECLARED)
+    assert build_scorer("exact", DECLARED) == build_scorer("exact")
+    with pytest.raises(ValueError, match="unknown option 'declared'"):
+        build_scorer({"python": f"{module}:give", "declared": {}}, DECLARED)

@@ -63,3 +63,12 @@ def test_one_scorer_is_each_of_itself() -> None:
     plain = build_scorer("numeric")
     assert each_scorer(plain) == (plain,)
     assert len(each_scorer(build_several(["numeric", "short_answer"], {}))) == 2
+
+
+def test_scorers_with_metrics_of_their_own_keep_them_apart() -> None:
+    schema = {"name": "json_schema", "schema": {}, "compares": "nothing"}
+    several = build_several(["exact", schema, {**schema, "as": "other"}, "contains"], {})
+    score = several.score("{}", ITEM)
+    assert (value_of(score, "valid"), value_of(score, "other_valid")) == (1.0, 1.0)
+    assert value_of(score, "contains_correct") == 0.0
+    assert {"valid", "fields", "other_valid", "other_fields"} <= {metric.name for metric in several.METRICS}

@@ -1,4 +1,4 @@
-"""The scorers of a dataset as the configuration describes them, with what they refer to: files, labels."""
+"""What a scorer refers to beside the configuration: the file of a schema, the labels of a dataset."""
 
 from __future__ import annotations
 
@@ -12,38 +12,36 @@ from scripts.experiment.datasets import read_items
 from scripts.experiment.settings import Settings
 from scripts.files import cached_sha256
 
-Keys = tuple[str | int, ...]
-"""Path of a key in the configuration."""
-
 N_FOR_LABELS = 10_000
 """How many of a dataset's items are asked for labels, where the configuration names none."""
 
 MAX_LABELS = 1_000
 
 
-def scorer_specs(settings: Settings, dataset: str) -> list[Any]:
+def resolve_spec(
+    settings: Settings, dataset: str, spec: str | Mapping[str, Any], *keys: str | int
+) -> str | Mapping[str, Any]:
     """
-    List the scorers of a dataset, with what they refer to: the schema of a file, the labels of the dataset.
+    Give a scorer as the configuration describes it, with what it refers to.
+
+    Parameters
+    ----------
+    settings, dataset
+        The configuration, and one of its datasets.
+    spec : str or mapping
+        One of the dataset's scorers.
+    *keys : str or int
+        Where in the configuration it stands.
 
     Raises
     ------
     ConfigError
         If the file of a schema is not there, or is no JSON; or if the dataset has too many labels.
     """
-    entry = settings.config["datasets"][dataset]
-    if "scorers" not in entry:
-        return [_resolve(settings, dataset, entry["scorer"], ("datasets", dataset, "scorer"))]
-    return [
-        _resolve(settings, dataset, spec, ("datasets", dataset, "scorers", place))
-        for place, spec in enumerate(entry["scorers"])
-    ]
-
-
-def _resolve(settings: Settings, dataset: str, spec: Any, keys: Keys) -> Any:
     name = spec.get("name") if isinstance(spec, Mapping) else spec
-    options = dict(spec) if isinstance(spec, Mapping) else {"name": name}
+    options = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
     if name == "json_schema" and "schema_file" in options:
-        return _with_schema(settings, options, keys)
+        return _with_schema(settings, options, *keys, "schema_file")
     if name == "label" and not options.get("labels"):
         path = settings.find_file(settings.config["datasets"][dataset]["path"], "datasets", dataset, "path")
         labels = _gold_labels(path, cached_sha256(path))
@@ -57,8 +55,7 @@ def _resolve(settings: Settings, dataset: str, spec: Any, keys: Keys) -> Any:
     return spec
 
 
-def _with_schema(settings: Settings, options: dict[str, Any], keys: Keys) -> Mapping[str, Any]:
-    where = (*keys, "schema_file")
+def _with_schema(settings: Settings, options: dict[str, Any], *where: str | int) -> Mapping[str, Any]:
     file = options.pop("schema_file")
     if "schema" in options:
         raise settings.error("there is a `schema`, too", *where, fix="Give one of them.")

@@ -1,4 +1,4 @@
-"""The scorers of a dataset, with the files that they refer to."""
+"""What a scorer refers to beside the configuration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from scripts.errors import ConfigError
-from scripts.experiment import scorer_specs as module
-from scripts.experiment.dataset_scorer import make_scorer
-from scripts.experiment.scorer_specs import scorer_specs
+from scripts.experiment import scorer_sources
+from scripts.experiment.dataset_scorer import make_scorer, resolved_specs
 from scripts.experiment.settings import Settings
 from scripts.scorers.json_schema import JsonSchema
 from scripts.scorers.label import Label
@@ -37,8 +36,15 @@ def test_a_schema_may_be_in_a_file(experiment: SmallExperiment) -> None:
     scorer = make_scorer(settings, "quiz")
     assert isinstance(scorer, JsonSchema)
     assert (scorer.schema, scorer.compares) == (schema, "nothing")
-    (spec,) = scorer_specs(settings, "quiz")
+    (spec,) = resolved_specs(settings, "quiz")
     assert "schema_file" not in spec
+
+
+def test_each_of_several_scorers_may_refer_to_a_file(experiment: SmallExperiment) -> None:
+    spec = {"name": "json_schema", "schema_file": "none.json"}
+    settings = experiment.load(datasets={"quiz": {"path": "quiz.jsonl", "scorers": ["exact", spec]}})
+    with pytest.raises(ConfigError, match=r"scorers\[1\]\.schema_file: the file 'none\.json' does not exist"):
+        make_scorer(settings, "quiz")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_labels_are_those_of_the_dataset_unless_they_are_listed(
 def test_what_has_too_many_answers_has_no_labels(
     experiment: SmallExperiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_LABELS", 2)
+    monkeypatch.setattr(scorer_sources, "MAX_LABELS", 2)
     experiment.write_items(*({**ITEMS[0], "id": label, "answers": [label]} for label in "abc"))
     with pytest.raises(ConfigError, match="the dataset has more than 2 different answers: are they labels"):
         make_scorer(with_scorer(experiment, "label"), "quiz")
@@ -89,16 +95,6 @@ def test_what_has_too_many_answers_has_no_labels(
 def test_an_edited_schema_is_another_scorer(experiment: SmallExperiment) -> None:
     spec = {"name": "json_schema", "schema_file": "answer.json"}
     experiment.write("answer.json", "{}")
-    before = scorer_specs(with_scorer(experiment, spec), "quiz")
+    before = resolved_specs(with_scorer(experiment, spec), "quiz")
     experiment.write("answer.json", '{"type": "object"}')
-    assert scorer_specs(with_scorer(experiment, spec), "quiz") != before
-
-
-def test_each_of_several_scorers_is_resolved(experiment: SmallExperiment) -> None:
-    experiment.write("answer.json", '{"type": "object"}')
-    specs = ["short_answer", {"name": "json_schema", "schema_file": "answer.json"}]
-    settings = experiment.load(datasets={"quiz": {"path": "quiz.jsonl", "scorers": specs}})
-    assert scorer_specs(settings, "quiz") == [
-        "short_answer",
-        {"name": "json_schema", "schema": {"type": "object"}},
-    ]
+    assert resolved_specs(with_scorer(experiment, spec), "quiz") != before
