@@ -10,6 +10,7 @@ from typing import Any
 from scripts.analysis.factorial import factorial_effects
 from scripts.analysis.resampling import child_rng
 from scripts.comparison.item_scores import ALL
+from scripts.comparison.metrics import describe_metric
 from scripts.comparison.run_scores import RunScores, asked_of
 from scripts.records import Trial
 
@@ -67,7 +68,8 @@ def analyse_design(
         bounds=scores.metrics[metric].range,
     )
     left_out = [{"trial": names[cell.cell], "reason": cell.reason} for cell in found.left_out]
-    return {"metric": metric, **dataclasses.asdict(found), "left_out": left_out}
+    about = describe_metric(scores.metrics[metric])
+    return {"metric": metric, **about, **dataclasses.asdict(found), "left_out": left_out}
 
 
 def _level(value: Any) -> Any:

@@ -149,6 +149,7 @@ def _effect(pairing: Pairing, comparison: Comparison) -> dict[str, Any]:
     )
     return {
         **describe_metric(pairing.metric),
+        "margin": margin_of(pairing.metric, comparison.margin),
         **dataclasses.asdict(effect),
         "n_questions": int(pairing.part[N_ITEMS][pairing.has_both].sum()),
         "requests": pairing.count_requests(),

@@ -8,7 +8,8 @@ from typing import Any
 
 from scripts.analysis.levels import significance_level
 from scripts.reporting import figures
-from scripts.reporting.tables import brief, count, finite, interval, p_words, plural, points, share
+from scripts.reporting.quantities import limits, signed, unit_words
+from scripts.reporting.tables import brief, count, finite, p_words, plural, share
 
 KINDS = {"main effect": "Main effects", "trend": "Trends", "interaction": "Interactions"}
 """Headings of the contrasts."""
@@ -48,11 +49,11 @@ def design_view(found: Mapping[str, Any] | None, *, confidence_level: float) -> 
     """
     if not found or found["reason"]:
         return None
-    rows = [_row(contrast) for contrast in found["contrasts"]]
+    rows = [{**_unit(found), **_row(contrast)} for contrast in found["contrasts"]]
     return Design(
         metric=found["metric"],
         sentences=tuple(_sentences(found, significance_level(confidence_level))),
-        factors=tuple(_picture(factor) for factor in found["factors"]),
+        factors=tuple(_picture(factor, _unit(found)) for factor in found["factors"]),
         forest=figures.forest(rows, group="group", margin=None) if rows else None,
         notes=tuple(_notes(found)),
     )
@@ -116,7 +117,8 @@ def _factor_sentence(found: Mapping[str, Any], test: Mapping[str, Any], n: str, 
     where = f"{level_name(largest['levels'][0])} against {level_name(largest['references'][0])}"
     return (
         f"{factor_name(name).capitalize()} makes a difference ({said}): {where}, an estimated "
-        f"{points(largest['estimate'])} points ({interval(largest['low'], largest['high'])})."
+        f"{signed(largest['estimate'], found)}{unit_words(found)} "
+        f"({limits(largest['low'], largest['high'], found)})."
     )
 
 
@@ -154,12 +156,18 @@ def _label(contrast: Mapping[str, Any]) -> str:
     return " × ".join(named)
 
 
-def _picture(factor: Mapping[str, Any]) -> FactorPicture:
-    bars = figures.bars(factor["means"])
+def _unit(found: Mapping[str, Any]) -> dict[str, Any]:
+    """How numbers of the metric are read."""
+    return {name: found[name] for name in ("is_share", "unit") if name in found}
+
+
+def _picture(factor: Mapping[str, Any], unit: Mapping[str, Any]) -> FactorPicture:
+    means = [{**unit, **mean} for mean in factor["means"]]
+    bars = figures.bars(means)
     levels = [level_name(level) for level in factor["levels"]]
     return FactorPicture(
         factor_name(factor["name"]),
-        tuple(zip(levels, factor["means"], bars.spans, strict=True)),
+        tuple(zip(levels, means, bars.spans, strict=True)),
         bars.ticks,
     )
 

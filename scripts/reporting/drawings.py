@@ -12,6 +12,7 @@ from typing import Any
 from scripts.comparison import metrics
 from scripts.records import Outcome
 from scripts.reporting import figures, leaderboard, summary
+from scripts.reporting.quantities import change, quantity_interval
 from scripts.reporting.scatter import Scatter, abstention_scatter, cost_scatter
 from scripts.reporting.tables import MISSING, count, interval, level, p_words, percent, points
 
@@ -143,7 +144,7 @@ def effect_words(effect: Mapping[str, Any]) -> str:
         return MISSING
     adjusted = effect.get("p_adjusted")
     p = p_words(effect["p_value"] if adjusted is None else adjusted)
-    return f"{points(effect['difference'])} ({interval(effect['low'], effect['high'])}), {p}"
+    return f"{change(effect)} ({quantity_interval(effect)}), {p}"
 
 
 def _look(effect: Mapping[str, Any]) -> str:
@@ -245,7 +246,7 @@ def _scatter(
     return Drawing(
         name=name,
         title=titles[name],
-        note=f"Numbers are places in the leaderboard; whiskers are {confidence} intervals.",
+        note=f"Whiskers are {confidence} intervals.",
         columns=("trial", *(("cost_usd",) if name == "cost" else ()), *columns),
         numbers=tuple(numbers),
         scatter=layout,

@@ -27,7 +27,6 @@ def judge_effects(
     adjustment: str,
     family: Sequence[str],
     confidence_level: float,
-    margin: float | None = None,
     simultaneous: Mapping[tuple[str, str, str], Mapping[str, Any]] | None = None,
 ) -> list[Effect]:
     """
@@ -46,8 +45,6 @@ def judge_effects(
         family of usage.
     confidence_level : float
         Of the run.
-    margin : float or None
-        Half the width of the equivalence band.
     simultaneous : mapping, optional
         By trial, dataset and metric, an interval that holds together with those of the whole family.
 
@@ -72,7 +69,7 @@ def judge_effects(
     for effect in judged:
         key = str(effect["trial"]), str(effect["dataset"]), str(effect["metric"])
         found = (simultaneous or {}).get(key)
-        effect["simultaneous"] = None if found is None else agreeing(found, effect, margin)
+        effect["simultaneous"] = None if found is None else agreeing(found, effect, effect.get("margin"))
     return judged
 
 

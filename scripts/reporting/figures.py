@@ -119,13 +119,15 @@ class ForestGroup:
 
 @dataclasses.dataclass(frozen=True)
 class Forest:
-    """Effects on one axis of percentage points."""
+    """Effects on one axis, of percentage points unless their metric is no share."""
 
     groups: tuple[ForestGroup, ...]
     ticks: tuple[Tick, ...]
     zero: float
     band: tuple[float, float] | None
     """Left edge and width of the equivalence band."""
+    unit: str = "points"
+    """Of the axis."""
 
 
 def forest(effects: Sequence[Mapping[str, Any]], *, group: str, margin: float | None) -> Forest:
@@ -134,8 +136,9 @@ def forest(effects: Sequence[Mapping[str, Any]], *, group: str, margin: float | 
 
     Effects with the same value of the field `group` stand together; their order is kept.
     """
-    numbers = [100 * n for effect in effects for n in _present(effect, ("low", "difference", "high"))]
-    edge = 100 * (margin or 0.0)
+    shown = _per_cent(effects[0]) if effects else 100
+    numbers = [shown * n for effect in effects for n in _present(effect, ("low", "difference", "high"))]
+    edge = shown * (margin or 0.0)
     values = nice_ticks(min([*numbers, -edge]), max([*numbers, edge]), target=6)
     scale = Scale(values[0], values[-1])
     rows: dict[str, list[ForestRow]] = {}
@@ -147,6 +150,7 @@ def forest(effects: Sequence[Mapping[str, Any]], *, group: str, margin: float | 
         ticks=tuple(Tick(scale.at(value), tick_label(value, sign=True)) for value in values),
         zero=scale.at(0),
         band=(left, round(right - left, 3)) if margin else None,
+        unit="points" if shown == 100 else str(effects[0].get("unit") or ""),
     )
 
 
@@ -165,9 +169,9 @@ class Bars:
 
 def bars(metrics: Sequence[Mapping[str, Any]]) -> Bars:
     """Lay out means with their intervals, aligned with `metrics`; the axis starts at zero."""
-    numbers = [100 * n for metric in metrics for n in _present(metric, ("mean", "high"))]
-    values = nice_ticks(0, max([*numbers, 1.0]), target=4)
-    scale = Scale(0, values[-1])
+    numbers = [_per_cent(metric) * n for metric in metrics for n in _present(metric, ("mean", "low", "high"))]
+    values = nice_ticks(min([*numbers, 0.0]), max([*numbers, 1.0]), target=4)
+    scale = Scale(values[0], values[-1])
     return Bars(
         tuple(Tick(scale.at(value), tick_label(value)) for value in values),
         tuple(_span(metric, "mean", scale) for metric in metrics),
@@ -206,7 +210,12 @@ def stack(outcomes: Mapping[str, int]) -> tuple[Segment, ...]:
 
 def _span(row: Mapping[str, Any], at: str, scale: Scale) -> Span:
     places = [finite(row[name]) for name in (at, "low", "high")]
-    return Span(*(None if number is None else scale.at(100 * number) for number in places))
+    return Span(*(None if number is None else scale.at(_per_cent(row) * number) for number in places))
+
+
+def _per_cent(row: Mapping[str, Any]) -> int:
+    """What to multiply numbers by: shares are shown in per cent, anything else as it is."""
+    return 1 if row.get("is_share", True) is False else 100
 
 
 def _present(row: Mapping[str, Any], names: Iterable[str]) -> list[float]:

@@ -122,6 +122,7 @@ def _environment() -> Environment:
         tables.visible,
         tables.excerpt,
         quantities.change,
+        quantities.limits,
         quantities.quantity,
         quantities.quantity_interval,
         quantities.usage_words,

@@ -32,14 +32,14 @@ def quantity(value: Any, about: Mapping[str, Any]) -> str:
     >>> quantity(0.0012, {"is_share": False, "unit": "USD"}), quantity(7.25, {"is_share": False, "unit": ""})
     ('$0.0012', '7.2')
     """
-    if about.get("is_share", True) is not False:
+    if is_share(about):
         return share(value)
     if about.get("unit") == "USD":
         return dollars(value)
     number = finite(value)
     if number is None:
         return MISSING
-    return count(number) if abs(number) >= 100 else decimal(number)
+    return count(number) if abs(number) >= 100 else decimal(number)  # both write a real minus sign
 
 
 def quantity_interval(about: Mapping[str, Any]) -> str:
@@ -52,9 +52,68 @@ def quantity_interval(about: Mapping[str, Any]) -> str:
     '28.1 to 34.0'
     """
     low, high = finite(about["low"]), finite(about["high"])
-    if about.get("is_share", True) is not False:
+    if is_share(about):
         return interval(low, high)
     return MISSING if low is None or high is None else f"{quantity(low, about)} to {quantity(high, about)}"
+
+
+def is_share(about: Mapping[str, Any]) -> bool:
+    """Whether a metric is shown in per cent; an entry that does not say so is."""
+    return about.get("is_share", True) is not False
+
+
+def unit_words(about: Mapping[str, Any]) -> str:
+    """
+    Name the unit of a difference after its number, with a space before it.
+
+    Examples
+    --------
+    >>> unit_words({}), unit_words({"is_share": False, "unit": "tokens"}), unit_words({"is_share": False})
+    (' points', ' tokens', '')
+    """
+    if is_share(about):
+        return " points"
+    unit = about.get("unit") or ""
+    return f" {unit}" if unit and unit != "USD" else ""
+
+
+def size(value: Any, about: Mapping[str, Any]) -> str:
+    """
+    Write how large a difference is, without a sign.
+
+    Examples
+    --------
+    >>> size(-0.171, {}), size(-7.0, {"is_share": False, "unit": ""})
+    ('17.1', '7.0')
+    """
+    number = finite(value)
+    if number is None:
+        return MISSING
+    return decimal(100 * abs(number)) if is_share(about) else quantity(abs(number), about)
+
+
+def limits(low: Any, high: Any, about: Mapping[str, Any]) -> str:
+    """
+    Write an interval of a difference or a mean.
+
+    Examples
+    --------
+    >>> limits(0.032, 0.09, {}), limits(-1.0, 9.0, {"is_share": False, "unit": ""})
+    ('3.2 to 9.0', '−1.0 to 9.0')
+    """
+    return quantity_interval({**about, "low": low, "high": high})
+
+
+def signed(value: Any, about: Mapping[str, Any]) -> str:
+    """
+    Write a difference with its sign.
+
+    Examples
+    --------
+    >>> signed(0.061, {}), signed(-2.0, {"is_share": False, "unit": ""})
+    ('+6.1', '−2.0')
+    """
+    return change({**about, "difference": value})
 
 
 def change(effect: Mapping[str, Any]) -> str:
@@ -69,10 +128,10 @@ def change(effect: Mapping[str, Any]) -> str:
     difference = finite(effect["difference"])
     if difference is None:
         return MISSING
-    if effect.get("is_share", True) is not False:
+    if is_share(effect):
         return points(difference)
-    size = quantity(abs(difference), effect)
-    return f"{MINUS if difference < 0 else '+'}{size}" if difference else size
+    written = quantity(abs(difference), effect)
+    return f"{MINUS if difference < 0 else '+'}{written}" if difference else written
 
 
 def usage_words(effect: Mapping[str, Any]) -> str:
@@ -93,12 +152,9 @@ def usage_words(effect: Mapping[str, Any]) -> str:
     sign = 1 if difference > 0 else -1
     ends = [finite(effect[name]) for name in ("low", "high")]
     sizes = [end * sign for end in ends if end is not None]
-    limits = f" ({' to '.join(_signed(size, effect) for size in sorted(sizes))})" if len(sizes) == 2 else ""
-    unit = effect.get("unit") or ""
-    words = _DEARER if unit == "USD" else _LONGER
-    size = quantity(abs(difference), effect)
-    named = size if unit == "USD" else f"{size} {unit}"
-    return f"{named} {words[difference > 0]}{limits}"
+    ends_words = f" ({' to '.join(_signed(end, effect) for end in sorted(sizes))})" if len(sizes) == 2 else ""
+    words = _DEARER if effect.get("unit") == "USD" else _LONGER
+    return f"{size(difference, effect)}{unit_words(effect)} {words[difference > 0]}{ends_words}"
 
 
 def _signed(value: float, effect: Mapping[str, Any]) -> str:

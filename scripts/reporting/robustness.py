@@ -7,18 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from scripts.analysis.levels import significance_level
-from scripts.reporting.tables import (
-    SPACE,
-    compact,
-    count,
-    decimal,
-    finite,
-    interval,
-    p_words,
-    percent,
-    plural,
-    points,
-)
+from scripts.reporting.quantities import limits, signed, unit_words
+from scripts.reporting.quantities import size as size_words
+from scripts.reporting.tables import SPACE, compact, count, finite, p_words, percent, plural
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,12 +103,13 @@ def headline_note(effect: Mapping[str, Any]) -> str:
     if effect.get("unbalanced") or _is_turned(effect):
         reason = effect.get("unbalanced_reason")
         parts += [f"Unbalanced: {reason}."] if reason else []
-        parts += [worst] if (worst := _worst_words(_part(effect, "worst_case"))) else []
+        parts += [worst] if (worst := _worst_words(_part(effect, "worst_case"), effect)) else []
         parts += ["The missing scores could change the verdict."] if _is_turned(effect) else []
     size = finite((_part(effect, "detectable_difference") or {}).get("power_80"))
     if effect["verdict"] == "inconclusive" and size is not None:
         parts.append(
-            f"This run could have detected {decimal(100 * size)} points or more with 80{SPACE}% power."
+            f"This run could have detected {size_words(size, effect)}{unit_words(effect)} or more with "
+            f"80{SPACE}% power."
         )
     return " ".join(parts)
 
@@ -127,16 +119,16 @@ def _is_turned(effect: Mapping[str, Any]) -> bool:
     return len(set((effect.get("verdicts") or {}).values())) > 1
 
 
-def _worst_words(worst: Mapping[str, Any] | None) -> str:
+def _worst_words(worst: Mapping[str, Any] | None, effect: Mapping[str, Any]) -> str:
     if not worst or finite(worst["lowest"]) is None:
         return ""
     text = (
-        f"Whatever the missing scores were, the difference is between {points(worst['lowest'])} and "
-        f"{points(worst['highest'])} points"
+        f"Whatever the missing scores were, the difference is between "
+        f"{signed(worst['lowest'], effect)} and {signed(worst['highest'], effect)}{unit_words(effect)}"
     )
-    limits = interval(worst["low"], worst["high"])
+    ends = limits(worst["low"], worst["high"], effect)
     has_limits = finite(worst["low"]) is not None and finite(worst["high"]) is not None
-    return f"{text} ({limits} with its intervals)." if has_limits else f"{text}."
+    return f"{text} ({ends} with its intervals)." if has_limits else f"{text}."
 
 
 def _part(effect: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
@@ -149,21 +141,22 @@ def _none_reason(part: Mapping[str, Any]) -> str:
     return str(reason or "no reason is given")
 
 
-def _estimate(part: Mapping[str, Any], name: str = "estimate") -> str:
+def _estimate(part: Mapping[str, Any], effect: Mapping[str, Any], name: str = "estimate") -> str:
     """A difference with its interval, and on which side of zero that lies."""
     low, high = finite(part["low"]), finite(part["high"])
-    text = points(part[name]) if finite(part.get(name)) is not None else ""
+    text = signed(part[name], effect) if finite(part.get(name)) is not None else ""
+    unit = unit_words(effect)
     if low is None or high is None:
-        return f"{text} points, no interval".strip()
+        return f"{text}{unit}, no interval".strip()
     side = "includes zero" if low <= 0 <= high else "excludes zero"
-    limits = interval(low, high)
-    return f"{text} points ({limits}); {side}" if text else f"{limits} points; {side}"
+    ends = limits(low, high, effect)
+    return f"{text}{unit} ({ends}); {side}" if text else f"{ends}{unit}; {side}"
 
 
 def _own(effect: Mapping[str, Any], _: float) -> Found:
     if finite(effect["difference"]) is None:
         return Absent("the difference itself", _none_reason({"method": effect["test"]}))
-    answer = f"{_estimate(effect, 'difference')}; {p_words(effect['p_value'])}"
+    answer = f"{_estimate(effect, effect, 'difference')}; {p_words(effect['p_value'])}"
     return Check("What does this report say?", answer, f"{effect['interval_method']}; {effect['test']}")
 
 
@@ -174,7 +167,7 @@ def _interval_check(name: str, short: str, question: str) -> Callable[[Mapping[s
             return None
         if finite(part["low"]) is None or finite(part["high"]) is None:
             return Absent(short, _none_reason(part))
-        return Check(question, _estimate(part), part["method"])
+        return Check(question, _estimate(part, effect), part["method"])
 
     return make
 
@@ -210,14 +203,16 @@ def _margin(effect: Mapping[str, Any], confidence_level: float) -> Found:
     if finite(part["p_equivalence"]) is None or finite(part["margin"]) is None:
         return Absent("tests against the equivalence margin", _none_reason(part))
     alpha = significance_level(confidence_level)
-    margin = decimal(100 * part["margin"])
+    margin = size_words(part["margin"], effect)
     said = [
         f"{what}: {'yes' if part[p] < alpha else 'not shown'}, {p_words(part[p])}"
         for what, p in (("not worse", "p_non_inferiority"), ("as good", "p_equivalence"))
         if finite(part[p]) is not None
     ]
     return Check(
-        f"Is it as good within {margin} points, or at least not worse?", "; ".join(said), part["method"]
+        f"Is it as good within {margin}{unit_words(effect)}, or at least not worse?",
+        "; ".join(said),
+        part["method"],
     )
 
 
@@ -247,9 +242,9 @@ def _worst_case(effect: Mapping[str, Any], _: float) -> Found:
         return Absent(name, "none is missing")
     if finite(part["lowest"]) is None or finite(part["highest"]) is None:
         return Absent(name, _none_reason(part))
-    answer = f"{points(part['lowest'])} to {points(part['highest'])} points"
+    answer = f"{signed(part['lowest'], effect)} to {signed(part['highest'], effect)}{unit_words(effect)}"
     if finite(part["low"]) is not None and finite(part["high"]) is not None:
-        answer += f" ({interval(part['low'], part['high'])} with intervals)"
+        answer += f" ({limits(part['low'], part['high'], effect)} with intervals)"
     missing = plural(part["n_incomplete"], "question")
     return Check(
         f"Whatever the missing answers were ({missing} of {count(part['n_items'])})?",
@@ -275,8 +270,8 @@ def _detectable(effect: Mapping[str, Any], _: float) -> Found:
     if finite(part["power_80"]) is None or finite(part["power_90"]) is None:
         return Absent("smallest detectable difference", _none_reason(part))
     answer = (
-        f"{decimal(100 * part['power_80'])} points or more with 80{SPACE}% power, "
-        f"{decimal(100 * part['power_90'])} with 90{SPACE}%"
+        f"{size_words(part['power_80'], effect)}{unit_words(effect)} or more with 80{SPACE}% power, "
+        f"{size_words(part['power_90'], effect)} with 90{SPACE}%"
     )
     return Check("What could a run of this size have detected?", answer, part["method"])
 
@@ -287,11 +282,11 @@ def _meta(effect: Mapping[str, Any], _: float) -> Found:
         return None
     if finite(part["effect"]) is None:
         return Absent("mean over datasets", _none_reason(part))
-    answer = f"{_estimate(part, 'effect')}; {p_words(part['p_value'])}"
+    answer = f"{_estimate(part, effect, 'effect')}; {p_words(part['p_value'])}"
     if finite(part["i_squared"]) is not None:
         answer += f"; {percent(part['i_squared'])} of the variation is between datasets"
     if finite(part["prediction_low"]) is not None:
-        answer += f"; in one more dataset {interval(part['prediction_low'], part['prediction_high'])}"
+        answer += f"; in one more dataset {limits(part['prediction_low'], part['prediction_high'], effect)}"
     return Check("On other datasets like these?", answer, part["method"])
 
 
@@ -301,7 +296,7 @@ def _gee(effect: Mapping[str, Any], _: float) -> Found:
         return None
     if finite(part["difference"]) is None:
         return Absent("regression over all answers", _none_reason(part))
-    answer = f"{_estimate(part, 'difference')}; {p_words(part['p_value'])}"
+    answer = f"{_estimate(part, effect, 'difference')}; {p_words(part['p_value'])}"
     if finite(part["odds_ratio"]) is not None:
         ends = f"{compact(part['odds_ratio_low'])} to {compact(part['odds_ratio_high'])}"
         answer += f"; odds ratio {compact(part['odds_ratio'])} ({ends})"
@@ -314,7 +309,9 @@ def _selective(effect: Mapping[str, Any], _: float) -> Found:
         return None
     if finite(part["mean"]) is None:
         return Absent("accuracy of the answers given", _none_reason(part))
-    return Check("Among the answers given, without abstentions?", _estimate(part, "mean"), part["method"])
+    return Check(
+        "Among the answers given, without abstentions?", _estimate(part, effect, "mean"), part["method"]
+    )
 
 
 def _variance(effect: Mapping[str, Any], _: float) -> Found:

@@ -11,19 +11,9 @@ from scripts.analysis.verdicts import VERDICT_RULE
 from scripts.comparison.metrics import heading
 from scripts.reporting.figures import by_difference
 from scripts.reporting.page_content import Methods
+from scripts.reporting.quantities import change, quantity_interval, size, unit_words
 from scripts.reporting.robustness import headline_note
-from scripts.reporting.tables import (
-    MISSING,
-    compact,
-    count,
-    decimal,
-    finite,
-    interval,
-    level,
-    p_words,
-    plural,
-    points,
-)
+from scripts.reporting.tables import MISSING, compact, count, finite, level, p_words, plural
 
 _ADJUSTMENTS = {
     "holm": "Holm",
@@ -99,10 +89,10 @@ def _claim(effect: Mapping[str, Any], difference: float | None, verdict: str) ->
     if difference is None:
         return "could not be compared with", ""
     if verdict in ("better", "worse"):
-        size = decimal(100 * abs(difference))
+        how_much = f"{size(difference, effect)}{unit_words(effect)}"
         side = "higher" if difference > 0 else "lower"
         where = "" if metric == "correct" else f" in {heading(metric)}"
-        return f"scores an estimated {size} points {side} than", where
+        return f"scores an estimated {how_much} {side} than", where
     if verdict == "equivalent":
         return "is as good as", ", within the equivalence margin"
     return "shows no clear difference from", ""
@@ -111,22 +101,26 @@ def _claim(effect: Mapping[str, Any], difference: float | None, verdict: str) ->
 def _evidence(effect: Mapping[str, Any], confidence_level: float, *, has_claim: bool) -> str:
     if finite(effect["difference"]) is None:
         return f"{reason(effect['test'])}; {plural(effect['n_pairs'], 'paired question')}"
-    parts = [] if has_claim else [f"difference {points(effect['difference'])} points"]
+    parts = [] if has_claim else [f"difference {change(effect)}{unit_words(effect)}"]
     parts.append(_interval_words(effect, confidence_level))
     return ", ".join([*parts, _p_with_method(effect), _pairs_words(effect)])
 
 
 def _interval_words(effect: Mapping[str, Any], confidence_level: float) -> str:
     """Give the interval of the comparison by itself, and the one that goes with an adjusted p-value."""
-    limits = interval(effect["low"], effect["high"])
+    limits = quantity_interval(effect)
     if limits == MISSING:
         return f"no interval: {reason(effect['interval_method'])}"
     alone = f"{level(confidence_level)} CI {limits}"
     together = effect.get("simultaneous") or {}
     n_family = effect.get("n_family") or 1
-    if n_family < 2 or (wider := interval(together.get("low"), together.get("high"))) == MISSING:
+    if n_family < 2 or (wider := _wider(effect, together)) == MISSING:
         return alone
     return f"{alone} by itself, {wider} with all {count(n_family)} comparisons"
+
+
+def _wider(effect: Mapping[str, Any], together: Mapping[str, Any]) -> str:
+    return quantity_interval({**effect, "low": together.get("low"), "high": together.get("high")})
 
 
 def _p_with_method(effect: Mapping[str, Any]) -> str:
@@ -177,6 +171,7 @@ def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[st
     """Every setting of the analysis: a heading and its sentences, in the order of the analysis."""
     confidence = level(summary["confidence_level"])
     metrics = [metric for trial in summary["trials"] for metric in trial["metrics"].values()]
+    together = [(effect.get("simultaneous") or {"method": "none"})["method"] for effect in summary["effects"]]
     return [
         ("Scoring", _scoring(methods)),
         (
@@ -190,7 +185,7 @@ def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[st
             "Intervals",
             f"At {confidence}. Means: {used(metric['method'] for metric in metrics)}. Differences: "
             f"{used(effect['interval_method'] for effect in summary['effects'])}. "
-            "Intervals are not adjusted for the number of comparisons.",
+            f"Each is that of one comparison by itself. For all comparisons together: {used(together)}.",
         ),
         ("Tests", f"Two-sided, on pairs only: {used(effect['test'] for effect in summary['effects'])}."),
         ("Resampling", f"{count(methods.resamples)} resamples, seed {methods.seed}."),

@@ -145,7 +145,6 @@ def build_summary(
         adjustment=adjustment,
         family=family,
         confidence_level=confidence_level,
-        margin=margin,
         simultaneous=together.simultaneous,
     )
     return {
@@ -228,12 +227,14 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
 def _effect(
     stats: Mapping[str, Any], row: Mapping[str, Any], max_unpaired: float, margin: float | None
 ) -> dict[str, Any]:
-    unbalanced = _unbalanced(row, max_unpaired, margin)
+    own_margin = row.get("margin", margin)
+    unbalanced = _unbalanced(row, max_unpaired, own_margin)
     return {
         "trial": stats["trial"],
         "baseline": stats["baseline"],
         **{name: row[name] for name in ("dataset", "metric")},
         **{name: row.get(name) for name in ("better", "is_share", "unit")},
+        "margin": own_margin,
         "n_pairs": row["n_pairs"],
         **{name: row.get(name) for name in ("n_questions", "n_unpaired")},
         **{name: row[name] for name in ("n_gained", "n_lost")},

@@ -312,7 +312,7 @@ def _forests(overall: Sequence[Mapping[str, Any]], page: RunPage) -> list[tuple[
     for metric in page.methods.family:
         effects = figures.by_difference(row for row in overall if row["metric"] == metric)
         if effects:
-            margin = page.methods.equivalence_margin
+            margin = effects[0].get("margin", page.methods.equivalence_margin)
             drawn.append((metric, figures.forest(effects, group="baseline", margin=margin)))
     return drawn
 

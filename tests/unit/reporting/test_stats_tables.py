@@ -63,7 +63,11 @@ def test_hostile_fields_stay_text_on_both_pages():
 def test_the_fields_that_are_shown_elsewhere_are_those_of_an_effect():
     fields = {field.name for field in dataclasses.fields(PairedEffect)}
 
-    assert EFFECT_FIELDS - {"dataset", "metric", "n_questions", "requests"} <= fields
+    assert (
+        EFFECT_FIELDS
+        - {"dataset", "metric", "better", "is_share", "unit", "margin", "n_questions", "requests"}
+        <= fields
+    )
 
 
 def test_what_the_phases_write_today_has_a_place_of_its_own():

@@ -143,7 +143,7 @@ def test_the_summary_has_the_fields_of_the_contract():
     )
     contract += " p_value p_adjusted adjustment odds_ratio verdict"
     added = "n_unpaired unbalanced unbalanced_reason sensitivity variance selective gee meta subgroups"
-    added += " better is_share unit simultaneous is_p_floor n_questions requests"
+    added += " margin better is_share unit simultaneous is_p_floor n_questions requests"
     added += " family n_family p_equivalence p_equivalence_adjusted verdicts"
     assert {*contract.split(), *added.split()} == set(summary["effects"][0])
 
