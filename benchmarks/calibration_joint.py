@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +21,14 @@ from benchmarks.calibration_pairs import (
     case_of,
     inferred,
 )
-from benchmarks.simulation import Case, Design, FloatArray, answers, held, one_by_one
-from scripts.analysis.discordant import exact_mcnemar
+from benchmarks.simulation import Case, Design, FloatArray, answers, held, one_by_one, rejected
 from scripts.analysis.factorial import factorial_effects
 from scripts.analysis.factorial_tests import factor_tests
+from scripts.analysis.multiplicity import adjust
 from scripts.analysis.places import Places, places
 from scripts.analysis.simultaneous import (
     Simultaneous,
     adjust_verdicts,
-    equivalence_p,
     family_member,
     simultaneous_effects,
 )
@@ -103,26 +103,28 @@ def simultaneous_cases(n: int, rate: float) -> Iterator[Case]:
             yield joint_case(method, design, [*rates, rate], judge)
 
 
-def verdict_case(n: int, rate: float) -> Case:
-    """Three trials that do not differ, and two whose difference is the margin; any verdict is false."""
+def holm_of_each(different: list[float], alike: list[float]) -> tuple[list[Any], list[Any]]:
+    """Adjust the two kinds of p-values apart; as a family of both it does not keep the level."""
+    return adjust(different, "holm"), adjust(alike, "holm")
 
-    def smallest(data: FloatArray, codes: Codes) -> float:
-        *trials, baseline = data[:, :, 0]
-        different, alike = [], []
-        for trial in trials:
-            differences = trial - baseline
-            p_value = inferred(trial, baseline, codes).p_value
-            assert p_value is not None, "Tango's test always says something"
-            counts = np.count_nonzero(differences > 0), np.count_nonzero(differences < 0)
-            different.append(exact_mcnemar(int(counts[0]), int(counts[1])))
-            alike.append(equivalence_p(p_value, float(differences.mean()), GAIN))
-        adjusted = adjust_verdicts(different, alike)
-        false = [*adjusted[0][:3], *adjusted[1][3:]]
-        return min(p for p in false if p is not None)
 
-    design = Design(n_items=n)
-    rates = [rate] * 3 + [rate + GAIN] * 2 + [rate]
-    return null_case(Method("any false verdict", smallest), design, rate, arms(design, *rates))
+def verdict_case(name: str, call: Callable[..., tuple[list[Any], list[Any]]]) -> Case:
+    """Three effects of 0 and three as large as the margin, all known well: each verdict of them is false."""
+    margin = 6.0
+    truths = np.repeat([0.0, margin], 3)
+
+    def judge(rng: np.random.Generator) -> float:
+        from scipy.special import ndtr
+
+        # In units of their standard error; one baseline ties them together.
+        effects = truths + np.sqrt(0.5) * (rng.standard_normal(6) + rng.standard_normal())
+        different = 2 * ndtr(-np.abs(effects))
+        alike = np.maximum(ndtr(-margin - effects), ndtr(effects - margin))
+        adjusted = call(different.tolist(), alike.tolist())
+        return rejected(min([*adjusted[0][:3], *adjusted[1][3:]]))
+
+    method = Method(name, call)
+    return case_of(method, "false positives", Design(n_items=10), 0.5, one_by_one(judge))
 
 
 def place_cases(n: int, rate: float) -> Iterator[Case]:
@@ -195,6 +197,6 @@ def joint_cases() -> Iterator[Case]:
     """All cases of this module."""
     for n, rate in itertools.product(SIZES, BASE_RATES):
         yield from simultaneous_cases(n, rate)
-        yield verdict_case(n, rate)
         yield from place_cases(n, rate)
         yield from factorial_cases(n, rate)
+    yield verdict_case("any false verdict of six effects", adjust_verdicts)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from scripts.analysis.arrays import CodeArray, FloatArray
-from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.joint_flips import ClusterSums, joint_max_t
 from scripts.analysis.levels import check_level, significance_level
 from scripts.analysis.max_t import Studentiser
@@ -222,40 +221,6 @@ def simultaneous_effects(
         is_exact=found.is_exact,
         method=METHOD,
     )
-
-
-def equivalence_p(p_value: Callable[[float], float], difference: float, margin: float) -> float:
-    """
-    P-value of equivalence: the larger of two one-sided tests against a margin.
-
-    Parameters
-    ----------
-    p_value : callable
-        Two-sided p-value of the hypothesis that the difference is a given one, as of
-        `scripts.analysis.pairs.Inference`.
-    difference : float
-        Trial minus baseline.
-    margin : float
-        Smallest difference that matters, above 0.
-
-    Raises
-    ------
-    ValueError
-        If the margin is not above 0.
-
-    Notes
-    -----
-    See `scripts.analysis.equivalence.margin_tests`.  For a family, adjust these p-values together with
-    those of the differences (`adjust_verdicts`), or alone by Holm's method.
-
-    Examples
-    --------
-    >>> equivalence_p(lambda hypothesis: 0.04, difference=0.0, margin=0.02)
-    0.02
-    """
-    found = margin_tests(difference, p_value, margin=margin, higher_is_better=True, method="of the interval")
-    assert found.p_equivalence is not None, "margin_tests makes both tests"
-    return found.p_equivalence
 
 
 def adjust_verdicts(

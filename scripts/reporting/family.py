@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from scripts.analysis.multiplicity import adjust
+from scripts.analysis.simultaneous import adjust_verdicts
 from scripts.analysis.verdicts import Verdict, common_verdict, verdict
 from scripts.comparison.metrics import USAGE, Better
 from scripts.reporting.tables import finite
@@ -119,7 +120,7 @@ def _judge_family(members: list[Effect], name: str, adjustment: str, confidence_
     """Judge the members; the only dataset of a trial is the same comparison as all of its datasets."""
     distinct = _distinct(members)
     p_values = {case: _adjusted(distinct, _p_value(case), adjustment) for case in CASES}
-    p_equivalences = {case: _adjusted(distinct, _p_equivalence(case), adjustment) for case in CASES}
+    p_equivalences = {case: _adjusted_equivalence(distinct, case, adjustment) for case in CASES}
     n_family = sum(finite(effect["p_value"]) is not None for effect in distinct.values())
     for effect in members:
         key = _key(effect, distinct)
@@ -170,6 +171,19 @@ def _adjusted(
 ) -> dict[tuple[str, ...], float | None]:
     raw = [finite(p_value(effect)) for effect in distinct.values()]
     return dict(zip(distinct, map(finite, adjust(raw, adjustment)), strict=True))
+
+
+def _adjusted_equivalence(
+    distinct: Mapping[tuple[str, ...], Effect], case: str, adjustment: str
+) -> dict[tuple[str, ...], float | None]:
+    """Adjust the tests of equivalence; by Holm's method together with those of a difference."""
+    if adjustment != "holm":
+        return _adjusted(distinct, _p_equivalence(case), adjustment)
+    differences, equivalences = (
+        [finite(p_value(effect)) for effect in distinct.values()]
+        for p_value in (_p_value(case), _p_equivalence(case))
+    )
+    return dict(zip(distinct, adjust_verdicts(differences, equivalences)[1], strict=True))
 
 
 def _worst_case(effect: Mapping[str, Any]) -> Mapping[str, Any]:

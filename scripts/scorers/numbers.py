@@ -43,7 +43,7 @@ _SMALLER = re.compile(
 _COMPOUND = re.compile(rf"(?i)[ ]?{_LARGER},?[ ](?:and[ ])?")
 _BETWEEN = re.compile(r"(?i)\b(?:between|zwischen|entre|tra)[ ][$€£]?$")
 _AND = re.compile(r"(?i)(?:[ ]?(?:[^\W\d_]{1,15}|%))?[ ](?:and|und|et|y|e)[ ][$€£]?")
-_OR = re.compile(r"(?i)[ ](?:or|oder|ou)[ ](?:[a-z][ ]?=[ ]?)?[$€£]?")
+_OR = re.compile(r"(?i)[ $]{1,4}(?:or|oder|ou)[ ]{1,3}(?:\$?[a-z][ ]?=[ ]?)?[$€£]?")
 _CONFIDENCE_LINE = re.compile(
     r"(?i)[\W_]*(?:(?:my|overall|estimated)[ ])?"
     r"(?:confidence|certainty|konfidenz|confiance|confianza|置信度|probability[ ](?:of[ ]being|that))\b"

@@ -11,7 +11,8 @@ from scripts.scorers.reading import Reading, Trimmed, find_answer
 from scripts.scorers.text import (
     ABSTENTION_PHRASES,
     best_f1,
-    equals_accepted,
+    is_phrase,
+    matches_accepted,
     normalize_accepted,
     normalize_answer,
     normalized_tokens,
@@ -67,10 +68,11 @@ class ShortAnswer(Reading):
             return judge_nothing(item, abstains=self.empty_abstains, f1=0.0)
         read = answer.text
         normalized = normalize_answer(read)
-        correct = equals_accepted(read, item.answers)
+        correct = matches_accepted(read, normalized, item.answers)
         if not (normalized or correct):  # nothing but punctuation
             return UNREAD
-        return self._judge(item, read, tokens=tokenize(normalized), correct=correct)
+        abstained = is_phrase(normalized, self.abstention_phrases)
+        return self._judge(item, read, tokens=tokenize(normalized), abstained=abstained, correct=correct)
 
     def _score_squad(self, text: str, item: Item) -> Score:
         normalized = squad_normalize(text)
@@ -78,10 +80,10 @@ class ShortAnswer(Reading):
             return judge_nothing(item, abstains=self.empty_abstains, f1=0.0)
         accepted = normalize_accepted(item.answers, squad=True)
         correct = any(normalized == one.normalized for one in accepted)
-        return self._judge(item, text, tokens=normalized.split(), correct=correct)
+        abstained = not normalized or is_abstention(text, self.abstention_phrases)
+        return self._judge(item, text, tokens=normalized.split(), abstained=abstained, correct=correct)
 
-    def _judge(self, item: Item, read: str, *, tokens: list[str], correct: bool) -> Score:
-        abstained = is_abstention(read, self.abstention_phrases) or (self.squad and not tokens)
+    def _judge(self, item: Item, read: str, *, tokens: list[str], abstained: bool, correct: bool) -> Score:
         accepted = normalize_accepted(item.answers, squad=self.squad)
         return judge(
             item,

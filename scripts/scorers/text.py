@@ -16,6 +16,7 @@ __all__ = [
     "equals_accepted",
     "find_alike",
     "is_phrase",
+    "matches_accepted",
     "normalize_accepted",
     "normalize_answer",
     "normalized_tokens",
@@ -155,11 +156,22 @@ def equals_accepted(found: str, answers: tuple[str, ...]) -> bool:
     >>> equals_accepted("*", ("*",)), equals_accepted("", ("*",)), equals_accepted("the cat", ("Cat!",))
     (True, False, True)
     """
-    bare = found.strip().casefold()
-    if any(bare == answer.strip().casefold() for answer in answers):
+    return matches_accepted(found, normalize_answer(found), answers)
+
+
+def matches_accepted(found: str, normalized: str, answers: tuple[str, ...]) -> bool:
+    """
+    Say whether a part of a reply, which is already normalised as well, is an accepted answer.
+
+    Examples
+    --------
+    >>> matches_accepted("The cat", "cat", ("Cat!",)), matches_accepted("*", "", ("*",))
+    (True, True)
+    """
+    if normalized and any(normalized == one.normalized for one in normalize_accepted(answers)):
         return True
-    normalized = normalize_answer(found)
-    return bool(normalized) and any(normalized == one.normalized for one in normalize_accepted(answers))
+    bare = found.strip().casefold()
+    return any(bare == answer.strip().casefold() for answer in answers)
 
 
 def find_alike(item: Item, *, squad: bool = False) -> tuple[str, str] | None:

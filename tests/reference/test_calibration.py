@@ -13,7 +13,7 @@ import pytest
 from benchmarks import calibration
 from benchmarks.calibration_analyses import arms, interval_case, null_case
 from benchmarks.calibration_families import adjustment_case, family_case
-from benchmarks.calibration_joint import joint_case
+from benchmarks.calibration_joint import holm_of_each, joint_case, verdict_case
 from benchmarks.calibration_looks import is_different_at_any_look, looks_case
 from benchmarks.calibration_missing import missing_case
 from benchmarks.calibration_pairs import (
@@ -209,6 +209,7 @@ WRONG: dict[str, tuple[Callable[[], Case], str]] = {
         lambda: joint_case(Method("", plain_tests, CAUTIOUS), PLAIN, [0.5] * 6, plain_tests),
         "too short",
     ),
+    "equivalence as a family of its own": (lambda: verdict_case("", holm_of_each), "too often"),
     "a sweep that forgets its clusters": (
         lambda: null_case(Method("", sweep_of_rows), CLUSTERED, 0.5, arms(CLUSTERED, *[0.5] * 6)),
         "too often",

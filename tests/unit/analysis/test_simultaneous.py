@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.analysis.equivalence import margin_tests
 from scripts.analysis.pairs import infer_difference, pair_up
 from scripts.analysis.resampling import child_rng, sign_flip_test
 from scripts.analysis.simultaneous import (
     FamilyMember,
     Simultaneous,
     adjust_verdicts,
-    equivalence_p,
     family_member,
     simultaneous_effects,
 )
@@ -224,8 +224,9 @@ def test_equivalence_is_significant_exactly_where_the_interval_is_within_the_mar
     pairs = pair_up(rng.integers(0, 2, 400), rng.integers(0, 2, 400))
     inference = infer_difference(pairs)
     low, high, _ = inference.interval(0.9)
-    p_value = equivalence_p(inference.p_value, float(pairs.differences.mean()), margin)
-    assert (p_value < 0.05) == (-margin < low and high < margin)
+    difference = float(pairs.differences.mean())
+    found = margin_tests(difference, inference.p_value, margin=margin, higher_is_better=True, method="tango")
+    assert (found.p_equivalence < 0.05) == (-margin < low and high < margin)
 
 
 def test_a_family_of_one_needs_no_adjustment_of_its_verdicts() -> None:

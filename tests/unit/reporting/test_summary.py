@@ -113,7 +113,7 @@ def test_equivalence_is_adjusted_within_the_family():
     both = _summary(_with_effects(*[[row] for row in rows]))["effects"]
 
     assert [row["verdict"] for row in alone] == ["equivalent"]
-    assert [row["p_equivalence_adjusted"] for row in both] == [0.06, 0.06]
+    assert [row["p_equivalence_adjusted"] for row in both] == [0.06, 0.08]
     assert [row["verdict"] for row in both] == ["inconclusive"] * 2
 
 

@@ -36,6 +36,8 @@ def value_of(text: str, *, is_announced: bool, decimal: str = ".") -> float | No
         ("50 * 25 = 1250\n#### 1,250", 1250, 1250),
         ("5 or 7", math.nan, math.nan),  # an answer, but none that can be right
         ("x = 2 or x = 3", math.nan, math.nan),
+        (r"\(x = 5\) or \(x = -2\)", math.nan, math.nan),
+        ("$x = 5$ or $x = -2$", math.nan, math.nan),
         ("3/4 or 0.75", 0.75, 0.75),
         ("1/2 or 50%", 0.5, 0.5),
         ("1/2, or 50%", 0.5, 50),
