@@ -31,7 +31,7 @@ from scripts.reporting.tables import MISSING, brief, count, finite, level, plura
 MAX_FINDINGS = 24
 """Further findings are folded away."""
 
-RUN_ITEMS_BUDGET = 800_000
+RUN_ITEMS_BUDGET = 720_000
 """The most bytes of the run's page that questions and answers take, all comparisons together."""
 
 RUN_SHORTEST_TEXT = 350

@@ -99,6 +99,8 @@ def find_answers(text: str, reading: Reading) -> Iterator[Answer]:
     """
     Find all that may be the answer, the likeliest first and the whole last.
 
+    Where nothing is announced as the answer (``{"answer": null}``), the whole is none.
+
     Examples
     --------
     >>> [answer.text for answer in find_answers("Answer: B. I hope that answers it.", Reading())]
@@ -109,9 +111,14 @@ def find_answers(text: str, reading: Reading) -> Iterator[Answer]:
         whole = open_fences(whole)
     if not whole:
         return
-    for found, rest in _announced(whole, reading):
-        yield Answer(_innermost(found, reading), is_announced=True, whole=whole, rest=rest)
-    yield Answer(whole, is_announced=False, whole=whole, rest=whole)
+    announced = list(_announced(whole, reading))
+    for found, rest in announced:
+        if found.strip():
+            yield Answer(_innermost(found, reading), is_announced=True, whole=whole, rest=rest)
+    if announced and not any(found.strip() for found, _ in announced):
+        yield Answer("", is_announced=True, whole=whole, rest="")
+    else:
+        yield Answer(whole, is_announced=False, whole=whole, rest=whole)
 
 
 def _announced(text: str, reading: Reading) -> Iterator[tuple[str, str]]:

@@ -46,6 +46,10 @@ _SENTENCE_END = re.compile(
 _ABBREVIATION = re.compile(r"\b(?:prof|capt|sept|assoc|dept|messrs)\.?\Z", re.IGNORECASE)
 
 
+_SIGNS = tuple((sign, number) for number, language in enumerate(LANGUAGES) for sign in language.seen_by)
+_ASCII_SIGNS = tuple((sign, number) for sign, number in _SIGNS if sign.isascii())
+
+
 class Announced(NamedTuple):
     """What follows an announcement."""
 
@@ -131,9 +135,9 @@ def _own_pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
 def _built_in(text: str, *, reads_a: bool) -> Iterator[tuple[int, bool]]:
     """Give where each announcement ends, and whether it announces the final answer."""
     lowered = text.lower()
-    for number, language in enumerate(LANGUAGES):
-        if any(sign in lowered for sign in language.seen_by):
-            yield from _in_language(text, _pattern(number))
+    signs = _ASCII_SIGNS if lowered.isascii() else _SIGNS
+    for number in sorted({number for sign, number in signs if sign in lowered}):
+        yield from _in_language(text, _pattern(number))
     if reads_a:
         yield from ((found.end(), False) for found in deque(_A.finditer(text), maxlen=N_LAST))
     if "####" in text:

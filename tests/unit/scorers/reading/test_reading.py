@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.records import Item
+from scripts.scorers import build_scorer
+from scripts.scorers.base import UNREAD
 from scripts.scorers.numeric import Numeric
 from scripts.scorers.reading import BUILT_IN, Answer, Reading, find_answer, find_answers
 
@@ -159,6 +161,33 @@ def test_of_what_is_said_to_be_final_the_last_counts_and_beats_all_else() -> Non
                 answer = find_answer(text, Reading())
                 assert answer is not None
                 assert answer.text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"answer": null, "confidence": 0.9}',
+        "<answer></answer> in 3 steps",
+        "I took 3 steps.\n\nFinal answer:",
+    ],
+)
+def test_an_announced_nothing_is_unread_whatever_else_there_is(text: str) -> None:
+    assert [answer.text for answer in find_answers(text, Reading())] == [""]
+    for scorer, answers in (
+        ("numeric", ("3",)),
+        ("short_answer", ("x",)),
+        ("multiple_choice", ("A",)),
+        ("label", ("x",)),
+    ):
+        item = Item("q1", "Which?", answers, choices=("x", "y"))
+        assert build_scorer(scorer).score(text, item) == UNREAD
+
+
+def test_an_announced_nothing_does_not_hide_an_answer() -> None:
+    for text in ("<answer>B</answer><answer></answer>", "Answer: B\n### Final Answer\n"):
+        answer = find_answer(text, Reading())
+        assert answer is not None
+        assert answer.text == "B"
 
 
 def test_what_comes_after_an_announcement_is_there_too() -> None:
