@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MACRO_F1 = "macro_f1"
 
+UNREAD = "(unread)"
+"""Stands for a text in which no label could be read: as published figures have it, a wrong prediction."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LabelledDataset:
@@ -137,11 +140,12 @@ def compare_labels(
 
 
 def _predictions(scores: pd.DataFrame, dataset: LabelledDataset) -> pd.DataFrame:
-    """Gold label and prediction of each request; an accepted label counts as the gold one."""
-    rows = scores.loc[scores["dataset"] == dataset.name, [*KEY, "replicate", "read", "correct"]]
+    """Gold label and prediction of each request; an accepted label counts as the gold one; None: no text."""
+    rows = scores.loc[scores["dataset"] == dataset.name, [*KEY, "replicate", "read", "correct", "unread"]]
     gold = rows["item_id"].map(dict(dataset.gold))
     there = rows.assign(gold=gold)[gold.notna()]
     is_read = there["correct"].notna() & there["read"].notna()
     predicted = there["read"].where(there["correct"] != 1, there["gold"]).where(is_read)
+    predicted = predicted.mask(there["unread"] == 1, UNREAD)
     found: pd.DataFrame = there.assign(predicted=predicted)[[*KEY, "replicate", "gold", "predicted"]]
     return found

@@ -36,10 +36,10 @@ def dataset(tmp_path: Path):
 
 def scores(predicted):
     rows = [
-        ("mail", f"q{n}", 0, text, None if text is None else float(text == gold))
+        ("mail", f"q{n}", 0, text, None if text is None else float(text == gold), 0.0)
         for n, (text, gold) in enumerate(zip(predicted, GOLD, strict=True))
     ]
-    return pd.DataFrame(rows, columns=["dataset", "item_id", "replicate", "read", "correct"])
+    return pd.DataFrame(rows, columns=["dataset", "item_id", "replicate", "read", "correct", "unread"])
 
 
 def test_a_trial_has_the_figures_of_its_predictions(dataset) -> None:
@@ -78,3 +78,15 @@ def test_nothing_predicted_has_no_figures(dataset) -> None:
     clusters = pd.Series(range(20), index=pd.MultiIndex.from_tuples([("mail", f"q{n}") for n in range(20)]))
     assert describe_labels(nothing, dataset) is None
     assert compare_labels(nothing, scores(GOLD), dataset, clusters, confidence_level=0.95) is None
+
+
+def test_a_text_without_a_label_is_a_wrong_prediction_and_no_text_is_none(dataset) -> None:
+    frame = scores([*GOLD[:18], None, None])
+    frame.loc[18, "unread"] = 1.0
+    frame.loc[19, "unread"] = float("nan")
+
+    found = describe_labels(frame, dataset)
+
+    assert found is not None
+    assert (found["n"], found["n_outside"], found["n_unread"]) == (19, 1, 1)
+    assert found["accuracy"] == 18 / 19
