@@ -123,6 +123,8 @@ def _environment() -> Environment:
         tables.excerpt,
         quantities.change,
         quantities.limits,
+        quantities.size,
+        quantities.unit_words,
         quantities.quantity,
         quantities.quantity_interval,
         quantities.usage_words,
