@@ -63,6 +63,24 @@ def precision_notes(stats: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def sharing_note(stats: Mapping[str, Any]) -> str:
+    """
+    Say that questions share requests, each of which counts once; an empty text: none does.
+
+    Examples
+    --------
+    >>> sharing_note({"n_items": 200, "n_units": 50})
+    '200 questions make 50 different requests: questions that share one are a single observation.'
+    """
+    n_units = stats.get("n_units") or stats["n_items"]
+    if n_units >= stats["n_items"]:
+        return ""
+    return (
+        f"{plural(stats['n_items'], 'question')} make {plural(n_units, 'different request')}: questions that "
+        "share one are a single observation."
+    )
+
+
 def bounds_note(stats: Mapping[str, Any]) -> str:
     r"""
     Bound the share of correct answers, whatever the missing answers were; an empty text: none is missing.

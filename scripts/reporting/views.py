@@ -170,7 +170,13 @@ def trial_view(page: TrialPage) -> dict[str, Any]:
         "forest": figures.forest(shares, group="dataset", margin=page.equivalence_margin) if shares else None,
         "effects": effects,
         "precision": [
-            note for note in (trial_notes.bounds_note(stats), *trial_notes.precision_notes(stats)) if note
+            note
+            for note in (
+                trial_notes.sharing_note(stats),
+                trial_notes.bounds_note(stats),
+                *trial_notes.precision_notes(stats),
+            )
+            if note
         ],
         "answering": trial_notes.answering_notes(stats),
         "risk": trial_notes.risk_drawing(stats),

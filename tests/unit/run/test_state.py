@@ -273,7 +273,7 @@ def test_a_file_that_is_gone_while_the_run_goes_on_is_no_crash(finished: FakeRun
 @pytest.mark.parametrize(
     ("changes", "phases"),
     [
-        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"costs", "report"}),
+        ({"prices": {"sim": {"input": 1, "output": 2}}}, {"stats", "costs", "report"}),
         ({"stats": {"resamples": 500}}, {"stats", "report"}),
         ({"datasets": {"quiz": {"path": "quiz.jsonl", "scorer": "short_answer"}}}, AFTER["build"]),
         ({"sampling": {"max_tokens": 7}}, AFTER["build"]),
