@@ -177,8 +177,8 @@ def methods_notes(summary: Mapping[str, Any], methods: Methods) -> list[tuple[st
         (
             "Unit",
             "The replicates of an item are averaged first; the item, or the cluster it belongs to, is the "
-            "unit of every interval, test and resampling. Items that share a request are one. A request without "
-            "an answer has no score: it is counted by its outcome, and never as wrong.",
+            "unit of every interval, test and resampling. Items that share a request are one. A request "
+            "without an answer has no score: it is counted by its outcome, and never as wrong.",
         ),
         ("Datasets", "Over all datasets every item counts once, so a larger dataset weighs more."),
         (
