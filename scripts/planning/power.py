@@ -37,10 +37,12 @@ def describe_power(
     stats = settings.config["stats"]
     by_name = settings.trial_by_name
     pairs = [(trial, by_name[trial.baseline]) for trial in settings.trials if trial.baseline is not None]
-    n_tests = len(pairs) * len(set(stats["family"])) if METRIC in stats["family"] else 0
-    strictest = _strictest_level(stats["confidence_level"], n_tests, stats["adjustment"])
     sizes = {name: part["n_items"] for name, part in datasets.items()}
     sizes = {ALL: sum(sizes.values()), **(sizes if len(sizes) > 1 else {})}
+    # The family of the report: every trial, over all datasets and each, in every metric of the family.
+    is_in_family = METRIC in stats["family"]
+    n_tests = len(pairs) * len(sizes) * len(set(stats["family"])) if is_in_family else 0
+    strictest = _strictest_level(stats["confidence_level"], n_tests, stats["adjustment"])
     return {
         "metric": METRIC,
         "confidence_level": stats["confidence_level"],

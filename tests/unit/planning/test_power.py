@@ -55,3 +55,13 @@ def test_several_comparisons_are_told_at_the_strictest_step_too(
     assert plan_of(experiment, capsys)["power"]["strictest_level"] == pytest.approx(1 - 0.025 / 1.5)
     experiment.config["stats"] = {"adjustment": "none"}
     assert plan_of(experiment, capsys)["power"]["strictest_level"] is None
+
+
+def test_every_dataset_of_the_report_counts_among_the_tests(
+    experiment: SmallExperiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiz = experiment.config["datasets"]["quiz"]
+    experiment.config["datasets"] = {"quiz": quiz, "again": quiz}
+    assert plan_of(experiment, capsys)["power"]["n_tests"] == 3  # all, quiz, again
+    experiment.config["stats"] = {"family": ["correct", "f1"]}
+    assert plan_of(experiment, capsys)["power"]["n_tests"] == 6
