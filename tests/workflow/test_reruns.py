@@ -55,10 +55,10 @@ def test_another_adjustment_runs_reports_only(ended: Experiment) -> None:
     assert planned(ended) == {"report", "run_report"}
 
 
-def test_a_change_of_a_price_runs_costs_and_reports_only(ended: Experiment) -> None:
+def test_a_change_of_a_price_runs_what_counts_dollars_and_reports_only(ended: Experiment) -> None:
     ended.reconfigure(prices={"sim": {"input": 1, "output": 2}})
 
-    assert planned(ended) == {"costs", "report", "run_report"}
+    assert planned(ended) == {"stats", "costs", "report", "run_report"}
 
 
 def test_another_scorer_runs_score_and_what_follows(ended: Experiment) -> None:
