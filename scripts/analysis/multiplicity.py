@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,4 +105,8 @@ def _adjust_all(raw: np.ndarray[tuple[int], np.dtype[np.float64]], method: str) 
 
     if method == "none" or len(raw) == 0:
         return raw.tolist()
-    return [float(p) for p in multipletests(raw, method=method)[1]]
+    gc.freeze()  # multipletests collects garbage each time: with nothing to look through that takes no time
+    try:
+        return [float(p) for p in multipletests(raw, method=method)[1]]
+    finally:
+        gc.unfreeze()

@@ -60,7 +60,7 @@ def test_clusters_of_unlike_size_with_the_same_mean_are_tied() -> None:
     assert (found.statistic, found.p_value, found.n) == (232.5, 1.0, 30)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(clusters=clusters_of_pairs)
 def test_ranks_of_cluster_means_are_those_of_exact_fractions(
     clusters: list[list[tuple[Fraction, Fraction]]],
@@ -75,14 +75,14 @@ def test_ranks_of_cluster_means_are_those_of_exact_fractions(
         assert found.hodges_lehmann.estimate == pytest.approx(float(middle), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(rows=st.lists(pairs_of_shares, min_size=2, max_size=80))
 def test_ranks_of_items_are_those_of_exact_fractions(rows: list[tuple[Fraction, Fraction]]) -> None:
     found = look([float(t) for t, _ in rows], [float(b) for _, b in rows]).wilcoxon
     assert found.statistic == signed_rank([t - b for t, b in rows])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(rows=st.lists(pairs_of_shares, min_size=1, max_size=8))
 def test_sign_flips_reach_the_sums_that_exact_fractions_reach(rows: list[tuple[Fraction, Fraction]]) -> None:
     exact = [t - b for t, b in rows if t != b]
@@ -98,7 +98,7 @@ def test_sign_flips_reach_the_sums_that_exact_fractions_reach(rows: list[tuple[F
     assert found.p_value == n_reached / len(sums)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     clusters=st.lists(
         st.lists(st.tuples(shares, shares, shares), min_size=1, max_size=9), min_size=2, max_size=20

@@ -35,7 +35,7 @@ def mirrored(values, n_items):
     return with_abstentions(values[:n_items], silent)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(new=ARM, old=ARM, is_clustered=st.booleans())
 def test_any_scores_give_valid_json_and_swapped_arms_mirror_each_other(tmp_path, new, old, is_clustered):
     n_items = min(len(new), len(old))
