@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from scripts.analysis.arrays import FloatArray, merge_ties
 from scripts.analysis.levels import check_level
+from scripts.analysis.resampling import sign_flip_test
 
 MAX_EXACT = 50
 """Differences up to which the exact distribution is used, as R does."""
@@ -75,8 +76,9 @@ def wilcoxon_signed_rank(differences: ArrayLike) -> SignedRankTest:
 
     Notes
     -----
-    Computed by ``scipy.stats.wilcoxon`` [1]_.  Binary differences are all tied; the statistic is then that
-    of McNemar's test without continuity correction.
+    Computed by ``scipy.stats.wilcoxon`` [1]_, and the exact distribution with ties by flipping the signs of
+    the ranks in all ways (`scripts.analysis.resampling.sign_flip_test`), which is the same.  Binary
+    differences are all tied; the statistic is then that of McNemar's test without continuity correction.
 
     References
     ----------
@@ -87,7 +89,7 @@ def wilcoxon_signed_rank(differences: ArrayLike) -> SignedRankTest:
     >>> wilcoxon_signed_rank([0.5, 0.25, 0.0, 1.0]).p_value
     0.25
     """
-    from scipy.stats import PermutationMethod, wilcoxon
+    from scipy.stats import rankdata, wilcoxon
 
     values = merge_ties(_finite(differences))
     values = values[values != 0]
@@ -95,12 +97,16 @@ def wilcoxon_signed_rank(differences: ArrayLike) -> SignedRankTest:
         return SignedRankTest(0.0, 1.0, 0, "wilcoxon signed-rank, zeros dropped; no difference is left")
     has_ties = len(np.unique(np.abs(values))) < len(values)
     is_exact = len(values) <= (MAX_TIED if has_ties else MAX_EXACT)
-    exact = PermutationMethod(n_resamples=2**MAX_TIED) if has_ties else "exact"
-    method: Any = exact if is_exact else "asymptotic"
-    found = wilcoxon(values, zero_method="wilcox", correction=False, method=method)
-    p_value = min(1.0, max(float(found.pvalue), sys.float_info.min))
     how = "exact" if is_exact else "normal approximation, no continuity correction"
     name = f"wilcoxon signed-rank, zeros dropped, {how}"
+    if has_ties and is_exact:
+        ranks = np.sign(values) * rankdata(np.abs(values))
+        flipped = sign_flip_test(ranks, resamples=2**MAX_TIED, rng=np.random.default_rng(0))
+        statistic = min(float(ranks[ranks > 0].sum()), float(-ranks[ranks < 0].sum()))
+        return SignedRankTest(statistic, flipped.p_value, len(values), name)
+    method: Any = "exact" if is_exact else "asymptotic"
+    found = wilcoxon(values, zero_method="wilcox", correction=False, method=method)
+    p_value = min(1.0, max(float(found.pvalue), sys.float_info.min))
     return SignedRankTest(float(found.statistic), p_value, len(values), name)
 
 

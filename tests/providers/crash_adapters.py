@@ -158,6 +158,7 @@ def together_service(folder: Path) -> Iterator[Service]:
             environment={"TOGETHER_API_KEY": service.key},
             patches={"scripts.providers.together_batch:TogetherBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
+            every=3,
             stride=8,
             start_call="POST /v1/batches ",
         )
@@ -185,6 +186,7 @@ def mistral_service(folder: Path) -> Iterator[Service]:
             environment={"MISTRAL_API_KEY": service.key},
             patches={"scripts.providers.mistral_batch:MistralBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
+            every=2,
             stride=8,
             start_call="POST /v1/batch/jobs ",
         )
@@ -214,6 +216,7 @@ def fireworks_service(folder: Path) -> Iterator[Service]:
                 "scripts.providers.fireworks_batch:READY_REST_S": 0.0,
             },
             read_books=lambda _: keys_of(service.asked),
+            every=2,
             stride=8,
             start_call=f"POST /v1/{fireworks_server.HOME}/batchInferenceJobs",
         )

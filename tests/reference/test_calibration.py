@@ -37,7 +37,7 @@ from scripts.analysis.resampling import sign_flip_test
 from scripts.analysis.score_intervals import tango_interval
 
 SEED = 7
-SIMULATIONS = 300
+SIMULATIONS = 200
 Z = 1.959963984540054
 
 
