@@ -66,7 +66,7 @@ class Service:
     """How the call begins that starts a batch."""
     every: int = 1
     """The sweep kills in front of every so many of the steps: all of them where requests cost money."""
-    n_double_kills: int = 8
+    n_double_kills: int = 4
     """How many runs are killed twice, at moments drawn by chance."""
     read_asked: Callable[[], Counter[str]] | None = None
     """Reads how often each question was asked, where one that was with the server at a kill may be asked
@@ -126,7 +126,7 @@ def openai_service(folder: Path) -> Iterator[Service]:
             environment={"OPENAI_API_KEY": service.key},
             patches={"scripts.providers.openai_batch:OpenAIBatch.lag_seconds": 0.0},
             read_books=lambda _: keys_of(service.asked),
-            n_double_kills=20,
+            n_double_kills=10,
         )
     assert service.breaches == []
     assert len(service.singles) <= 1  # the preflight: never a second one, whenever somebody is killed
@@ -304,7 +304,7 @@ def anthropic_service(folder: Path) -> Iterator[Service]:
             environment={"ANTHROPIC_API_KEY": anthropic_server.KEY},
             patches={"scripts.dispatch.lost_calls:MAX_ASK_REST_S": 0.0},
             can_tell=False,
-            n_double_kills=20,
+            n_double_kills=10,
             read_books=lambda _: {name: batch.custom_ids for name, batch in service.batches.items()},
         )
 

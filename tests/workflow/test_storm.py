@@ -17,7 +17,7 @@ from tests.workflow.truth import assert_state_is_true, done_by_the_files
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
-N_KILLS = 20
+N_KILLS = 12
 CONFIG = {
     "providers": {"simulated": {"poll_seconds": 0.1, "delay_seconds": [0.2, 1.5], "max_requests": 5}},
     "models": {
