@@ -51,10 +51,7 @@ def quantity_interval(about: Mapping[str, Any]) -> str:
     >>> quantity_interval({"low": 28.1, "high": 34.0, "is_share": False, "unit": "tokens"})
     '28.1 to 34.0'
     """
-    low, high = finite(about["low"]), finite(about["high"])
-    if is_share(about):
-        return interval(low, high)
-    return MISSING if low is None or high is None else f"{quantity(low, about)} to {quantity(high, about)}"
+    return limits(about["low"], about["high"], about)
 
 
 def is_share(about: Mapping[str, Any]) -> bool:
@@ -101,7 +98,10 @@ def limits(low: Any, high: Any, about: Mapping[str, Any]) -> str:
     >>> limits(0.032, 0.09, {}), limits(-1.0, 9.0, {"is_share": False, "unit": ""})
     ('3.2 to 9.0', '−1.0 to 9.0')
     """
-    return quantity_interval({**about, "low": low, "high": high})
+    low, high = finite(low), finite(high)
+    if is_share(about):
+        return interval(low, high)
+    return MISSING if low is None or high is None else f"{quantity(low, about)} to {quantity(high, about)}"
 
 
 def signed(value: Any, about: Mapping[str, Any]) -> str:
@@ -113,7 +113,13 @@ def signed(value: Any, about: Mapping[str, Any]) -> str:
     >>> signed(0.061, {}), signed(-2.0, {"is_share": False, "unit": ""})
     ('+6.1', '−2.0')
     """
-    return change({**about, "difference": value})
+    difference = finite(value)
+    if difference is None:
+        return MISSING
+    if is_share(about):
+        return points(difference)
+    written = quantity(abs(difference), about)
+    return f"{MINUS if difference < 0 else '+'}{written}" if difference else written
 
 
 def change(effect: Mapping[str, Any]) -> str:
@@ -125,13 +131,7 @@ def change(effect: Mapping[str, Any]) -> str:
     >>> change({"difference": 0.061}), change({"difference": -31.2, "is_share": False, "unit": "tokens"})
     ('+6.1', '−31.2')
     """
-    difference = finite(effect["difference"])
-    if difference is None:
-        return MISSING
-    if is_share(effect):
-        return points(difference)
-    written = quantity(abs(difference), effect)
-    return f"{MINUS if difference < 0 else '+'}{written}" if difference else written
+    return signed(effect["difference"], effect)
 
 
 def usage_words(effect: Mapping[str, Any]) -> str:
